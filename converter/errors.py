@@ -1,0 +1,58 @@
+"""What can go wrong, as types. Every message names the op, tensor or file; every hint says what to do."""
+
+
+class UnliteError(Exception):
+    """Base of all errors that are the input's or the environment's fault, not a bug.
+
+    Attributes:
+        hint: What the user can do about it, or an empty string.
+        exit_code: What the command line exits with.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\nhint: {self.hint}" if self.hint else message
+
+
+class MalformedModel(UnliteError):
+    """The bytes are not a valid `.tflite` file."""
+
+
+class UnsupportedModel(UnliteError):
+    """A valid file of a kind that has no Keras equivalent here (several subgraphs, no batch axis)."""
+
+
+class UnsupportedOp(UnliteError):
+    """One operator, or one of its options, has no Keras equivalent here."""
+
+    exit_code = 3
+
+
+class ShapeDisagreement(UnliteError):
+    """A rebuilt layer gives another shape than the file declares."""
+
+
+class ModelNotFound(UnliteError):
+    """No such file, and no known model of that name."""
+
+
+class DownloadFailed(UnliteError):
+    """A known model could not be fetched, or is not what it should be."""
+
+
+class OutputNotWritten(UnliteError):
+    """A result could not be written; nothing was left behind."""
+
+
+class MissingBackend(UnliteError):
+    """Keras, or the back end it is configured for, is not installed."""
+
+
+class VerificationImpossible(UnliteError):
+    """No runtime here can run the original, not even in parts."""

@@ -1,0 +1,33 @@
+"""The few layers that Keras does not have, registered so that saved models load with `safe_mode=True`.
+
+All use `keras.ops` alone and run on every back end of Keras. Importing this module imports Keras.
+"""
+
+from converter.layers.arithmetic import Offset, Scale
+from converter.layers.mediapipe import (
+    LandmarksToTransformMatrix,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+    Resampler,
+    TransformLandmarks,
+    TransformTensorBilinear,
+)
+from converter.layers.pictures import DepthToSpace, ResizeBilinear, SpaceToDepth
+from converter.layers.shaping import Mean, StridedSlice, ZeroPadding
+
+__all__ = [
+    "DepthToSpace",
+    "LandmarksToTransformMatrix",
+    "MaxPoolingWithArgmax2D",
+    "MaxUnpooling2D",
+    "Mean",
+    "Offset",
+    "Resampler",
+    "ResizeBilinear",
+    "Scale",
+    "SpaceToDepth",
+    "StridedSlice",
+    "TransformLandmarks",
+    "TransformTensorBilinear",
+    "ZeroPadding",
+]

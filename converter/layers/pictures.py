@@ -1,0 +1,120 @@
+"""Resizing and rearranging pictures, [N, height, width, channels]."""
+
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, ops
+from numpy.typing import NDArray
+
+from converter.layers.base import ConfiguredLayer, Shape, register
+
+
+@register
+class ResizeBilinear(ConfiguredLayer):
+    """Bilinear resizing with TFLite's coordinate conventions and no antialiasing.
+
+    The source of output position i is i·in/out; with `half_pixel_centers` (i + ½)·in/out - ½, where pixels
+    are areas; with `align_corners` i·(in - 1)/(out - 1), where the outermost pixels coincide.
+
+    Args:
+        height: Output height in pixels.
+        width: Output width in pixels.
+        align_corners: See above.
+        half_pixel_centers: See above; not together with `align_corners`.
+    """
+
+    arguments = ("height", "width", "align_corners", "half_pixel_centers")
+
+    def __init__(
+        self, height: int, width: int, *, align_corners: bool = False, half_pixel_centers: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = height, width
+        self.align_corners, self.half_pixel_centers = align_corners, half_pixel_centers
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """[N, h, w, C] → [N, height, width, C]."""
+        return self._resize(self._resize(x, 1, self.height), 2, self.width)
+
+    def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
+        extent = x.shape[axis]
+        source = self._source(extent, size)
+        lower = np.maximum(np.floor(source), 0).astype("int32")
+        upper = np.minimum(np.ceil(source), extent - 1).astype("int32")
+        shape = [1, 1, 1, 1]
+        shape[axis] = size
+        weight = ops.convert_to_tensor((source - lower).reshape(shape).astype("float32"), dtype=x.dtype)
+        below, above = ops.take(x, lower, axis=axis), ops.take(x, upper, axis=axis)
+        return below + (above - below) * weight
+
+    def _source(self, extent: int, size: int) -> NDArray[np.float32]:
+        # In float32, as TFLite computes it: rounding decides which pixels are neighbours.
+        positions = np.arange(size, dtype=np.float32)
+        if self.align_corners and size > 1:
+            return positions * np.float32((extent - 1) / (size - 1))
+        scale = np.float32(extent / size)
+        if self.half_pixel_centers:
+            return np.maximum((positions + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
+        return positions * scale
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, height, width, C]."""
+        return (input_shape[0], self.height, self.width, input_shape[3])
+
+
+@register
+class DepthToSpace(ConfiguredLayer):
+    """Moves channels into blocks of `block_size` × `block_size` pixels.
+
+    Args:
+        block_size: Edge of a block in pixels.
+    """
+
+    arguments = ("block_size",)
+
+    def __init__(self, block_size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.block_size = block_size
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """[N, h, w, b·b·C] → [N, h·b, w·b, C]."""
+        b = self.block_size
+        _, height, width, channels = x.shape
+        blocks = ops.reshape(x, (-1, height, width, b, b, channels // (b * b)))
+        rows = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(rows, (-1, height * b, width * b, channels // (b * b)))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, h·b, w·b, C]."""
+        b = self.block_size
+        batch, height, width, channels = input_shape
+        return (batch, height and height * b, width and width * b, channels and channels // (b * b))
+
+
+@register
+class SpaceToDepth(ConfiguredLayer):
+    """Moves blocks of `block_size` × `block_size` pixels into channels; the inverse of `DepthToSpace`.
+
+    Args:
+        block_size: Edge of a block in pixels.
+    """
+
+    arguments = ("block_size",)
+
+    def __init__(self, block_size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.block_size = block_size
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """[N, h·b, w·b, C] → [N, h, w, b·b·C]."""
+        b = self.block_size
+        _, height, width, channels = x.shape
+        blocks = ops.reshape(x, (-1, height // b, b, width // b, b, channels))
+        gathered = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(gathered, (-1, height // b, width // b, b * b * channels))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, h, w, b·b·C]."""
+        b = self.block_size
+        batch, height, width, channels = input_shape
+        return (batch, height and height // b, width and width // b, channels and channels * b * b)

@@ -1,0 +1,91 @@
+"""Slicing, padding and averaging along any axis but the batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, ops
+
+from converter.layers.base import ConfiguredLayer, Shape, register
+
+
+@register
+class StridedSlice(ConfiguredLayer):
+    """Every s-th element of each axis, from `begin` on, `size` of them.
+
+    Args:
+        begin: First index per axis, without the batch.
+        size: Number of elements per axis.
+        strides: Step per axis; may be negative.
+    """
+
+    arguments = ("begin", "size", "strides")
+
+    def __init__(self, begin: Sequence[int], size: Sequence[int], strides: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.begin, self.size, self.strides = tuple(begin), tuple(size), tuple(strides)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """[N, …] → [N, *size]."""
+        for axis, (begin, size, stride) in enumerate(zip(self.begin, self.size, self.strides, strict=True), start=1):
+            if (begin, size, stride) == (0, x.shape[axis], 1):
+                continue
+            if stride > 0:
+                kept = slice(begin, begin + (size - 1) * stride + 1 if size else begin, stride)
+                x = x[(slice(None),) * axis + (kept,)]
+            else:  # PyTorch has no negative steps
+                x = ops.take(x, np.arange(size, dtype="int32") * stride + begin, axis=axis)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, *size]."""
+        return (input_shape[0], *self.size)
+
+
+@register
+class ZeroPadding(ConfiguredLayer):
+    """Zeros before and after, on any axis: channels too, which Keras's own layers leave alone.
+
+    Args:
+        padding: (before, after) per axis, without the batch.
+    """
+
+    arguments = ("padding",)
+
+    def __init__(self, padding: Sequence[Sequence[int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = tuple((before, after) for before, after in padding)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """Pad with zeros."""
+        return ops.pad(x, ((0, 0), *self.padding))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Each extent plus its padding."""
+        padded = zip(input_shape[1:], self.padding, strict=True)
+        return (input_shape[0], *(extent and extent + before + after for extent, (before, after) in padded))
+
+
+@register
+class Mean(ConfiguredLayer):
+    """Mean along axes for which Keras has no pooling layer.
+
+    Args:
+        axis: Axes, counted with the batch as 0.
+        keepdims: Whether they stay, with extent 1.
+    """
+
+    arguments = ("axis", "keepdims")
+
+    def __init__(self, axis: Sequence[int], *, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.keepdims = tuple(axis), keepdims
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """Average."""
+        return ops.mean(x, axis=self.axis, keepdims=self.keepdims)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Without `axis`, or with 1 in their place."""
+        extents = ((1 if axis in self.axis else extent) for axis, extent in enumerate(input_shape))
+        return tuple(extent for axis, extent in enumerate(extents) if self.keepdims or axis not in self.axis)

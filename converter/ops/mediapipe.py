@@ -1,0 +1,126 @@
+"""MediaPipe's custom ops. Their options are raw little-endian C structs or flexbuffers.
+
+Source: MediaPipe's published calculators (Apache-2.0), `mediapipe/util/tflite/operations`.
+"""
+
+import struct
+from typing import Any
+
+from converter.errors import MalformedModel
+from converter.ops.convolution import Kernel, transposed
+from converter.ops.registry import OPS
+from converter.ops.view import OpView
+from converter.specs import Step
+
+PADDING = {1: "same", 2: "valid"}
+
+
+@OPS.register("Convolution2DTransposeBias")
+def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
+    """Inputs: x [N,H,W,I], kernel OHWI, bias [O].
+
+    VALID gives s(in-1)+k positions. SAME is not TensorFlow's: p = max(0, k - (in-1) mod s - 1) are cut off,
+    p // 2 of them in front, which equals TensorFlow's for even inputs and k = s.
+    """
+    padding, stride_w, stride_h = _struct(op, 3)
+    x, kernel, bias = op.computed(0, rank=4), op.constant(1, rank=4), op.constant(2)
+    strides = (stride_h, stride_w)
+    if min(strides) < 1:
+        raise MalformedModel(f"{op.op}: strides {strides} are not positive")
+    crop = [0, 0]
+    if _padding(op, padding) == "same":
+        for axis in range(2):
+            extent, k, s = x.shape[axis + 1], kernel.shape[axis + 1], strides[axis]
+            crop[axis] = max(0, k - (extent - 1) % s - 1) // 2
+    return transposed(op, 0, strides, (crop[0], crop[1]), Kernel(kernel, bias, None))
+
+
+@OPS.register("MaxPoolingWithArgmax2D")
+def max_pooling_with_argmax_2d(op: OpView) -> list[Step]:
+    """x → the maxima, and where in its window each was found (as a float, plus 0.1)."""
+    op.computed(0, rank=4)
+    padding, strides, pool_size = _pool(op)
+    return [Step("MaxPoolingWithArgmax2D", {"pool_size": pool_size, "strides": strides, "padding": padding})]
+
+
+@OPS.register("MaxUnpooling2D")
+def max_unpooling_2d(op: OpView) -> list[Step]:
+    """Maxima and their places → the picture, zero elsewhere."""
+    op.computed(0, rank=4), op.computed(1, rank=4)
+    _, strides, pool_size = _pool(op)
+    if strides != pool_size:
+        raise op.unsupported(f"windows {pool_size} with strides {strides} overlap or leave gaps")
+    return [Step("MaxUnpooling2D", {"pool_size": pool_size})]
+
+
+@OPS.register("Landmarks2TransformMatrix")
+def landmarks_to_transform_matrix(op: OpView) -> list[Step]:
+    """Landmarks [N,L,3] → matrix [N,4,4] from a crop's pixels to the picture's around some of them."""
+    options = _flexbuffer(op)
+    names = ("subset_idxs", "left_rotation_idx", "right_rotation_idx", "target_rotation_radians")
+    names += ("output_height", "output_width", "scale_x", "scale_y")
+    missing = [name for name in names if name not in options]
+    if missing:
+        raise MalformedModel(f"{op.op} has no option {missing[0]!r}")
+    op.computed(0, rank=3)
+    return [Step("LandmarksToTransformMatrix", {name: options[name] for name in names})]
+
+
+@OPS.register("TransformTensorBilinear")
+def transform_tensor_bilinear(op: OpView) -> list[Step]:
+    """x [N,H,W,C], matrix [N,4,4] → the crop [N,height,width,C] that the matrix describes."""
+    options = _flexbuffer(op)
+    op.computed(0, rank=4), op.computed(1, rank=3)
+    if "output_height" not in options or "output_width" not in options:
+        raise MalformedModel(f"{op.op} has no output size")
+    config = {"height": options["output_height"], "width": options["output_width"]}
+    return [Step("TransformTensorBilinear", config)]
+
+
+@OPS.register("TransformLandmarks")
+def transform_landmarks(op: OpView) -> list[Step]:
+    """Landmarks [N,L,2 or 3], matrix [N,4,4] → the landmarks moved by it; z stays."""
+    op.computed(0, rank=3), op.computed(1, rank=3)
+    return [Step("TransformLandmarks")]
+
+
+@OPS.register("Resampler")
+def resampler(op: OpView) -> list[Step]:
+    """x [N,H,W,C], places [N,h,w,2] in pixels (x, y) → x at those places, zero outside."""
+    op.computed(0, rank=4), op.computed(1, rank=4)
+    return [Step("Resampler")]
+
+
+def _struct(op: OpView, count: int) -> tuple[int, ...]:
+    data = bytes(op.op.custom_options or b"")
+    if len(data) < 4 * count:
+        raise MalformedModel(f"{op.op}: its options have {len(data)} bytes, {4 * count} are needed")
+    return struct.unpack_from(f"<{count}i", data)
+
+
+def _padding(op: OpView, value: int) -> str:
+    if value not in PADDING:
+        raise op.unsupported(f"unknown padding {value}")
+    return PADDING[value]
+
+
+def _pool(op: OpView) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    padding, stride_w, stride_h, filter_w, filter_h, activation = _struct(op, 6)
+    if activation:
+        raise op.unsupported(f"fused activation {activation} is not covered")
+    if min(stride_w, stride_h, filter_w, filter_h) < 1:
+        raise MalformedModel(f"{op.op}: its strides or windows are not positive")
+    return _padding(op, padding), (stride_h, stride_w), (filter_h, filter_w)
+
+
+def _flexbuffer(op: OpView) -> dict[str, Any]:
+    # The library imports numpy: only the models that have such an op pay for it.
+    from flatbuffers import flexbuffers
+
+    try:
+        options = flexbuffers.Loads(bytes(op.op.custom_options or b""))
+    except (AttributeError, IndexError, ValueError, TypeError, struct.error, UnicodeDecodeError) as error:
+        raise MalformedModel(f"{op.op}: its options are no flexbuffer ({error})") from None
+    if not isinstance(options, dict):
+        raise MalformedModel(f"{op.op}: its options are no map")
+    return options

@@ -1,0 +1,97 @@
+"""Blueprint → a functional `keras.Model` whose weights are the file's."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import MissingBackend, ShapeDisagreement
+from converter.specs import Blueprint, LayerSpec, Ref
+
+if TYPE_CHECKING:
+    import keras
+
+# Called after each layer with (layers done, layers in all).
+Progress = Callable[[int, int], None]
+
+
+def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
+    """Instantiate every layer of a blueprint and give it its weights.
+
+    Args:
+        plan: What to build.
+        progress: Called after every layer.
+
+    Returns:
+        A functional model: float32 inputs [N, …] with N free, outputs in the file's order (one alone is not
+        wrapped in a list), every weight a variable of a layer named as in the blueprint.
+
+    Raises:
+        MissingBackend: Keras, or the back end that it is set to, is not installed.
+        ShapeDisagreement: A layer gives another shape than the file declares.
+    """
+    keras = import_keras()
+    values: dict[Ref, Any] = {
+        index: keras.Input(plan.graph.tensors[index].shape[1:], name=name) for name, index in plan.inputs.items()
+    }
+    inputs = list(values.values())
+    for done, spec in enumerate(plan.specs, start=1):
+        layer = make_layer(spec)
+        operands = [values[ref] for ref in spec.inputs]
+        made = layer(operands[0] if len(operands) == 1 else operands)
+        for ref, value in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
+            _check_shape(ref, value, spec, plan)
+            values[ref] = value
+        _set_weights(layer, spec, plan)
+        if progress:
+            progress(done, len(plan.specs))
+    outputs = [values[ref] for ref in plan.outputs.values()]
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name)
+
+
+def import_keras() -> Any:
+    """Import Keras and its back end, together with our own layers.
+
+    Raises:
+        MissingBackend: One of them is not installed; the message says how to get it.
+    """
+    try:
+        import keras
+
+        import converter.layers  # noqa: F401 - registers them
+    except ModuleNotFoundError as error:
+        raise MissingBackend(
+            f"Keras cannot start: {error}",
+            hint="pip install 'unlite[tensorflow]' (or [jax], [torch] with KERAS_BACKEND=jax or torch)",
+        ) from None
+    return keras
+
+
+def make_layer(spec: LayerSpec) -> Any:
+    """One layer without weights: ours if we have a class of that name, else Keras's."""
+    import keras
+
+    from converter import layers
+
+    cls = getattr(layers, spec.layer) if spec.layer in layers.__all__ else getattr(keras.layers, spec.layer)
+    return cls(name=spec.name, **spec.config)
+
+
+def _check_shape(ref: Ref, value: Any, spec: LayerSpec, plan: Blueprint) -> None:
+    if isinstance(ref, str):
+        return
+    declared = plan.graph.tensors[ref]
+    if tuple(value.shape[1:]) != declared.shape[1:] or len(value.shape) != len(declared.shape):
+        raise ShapeDisagreement(
+            f"{spec.op}: layer {spec.name!r} gives {tuple(value.shape)}, but the file declares {declared.shape} "
+            f"for {declared}",
+            hint="the file contradicts itself, or unlite misreads it: please report it with `unlite inspect --json`",
+        )
+
+
+def _set_weights(layer: Any, spec: LayerSpec, plan: Blueprint) -> None:
+    for attribute, weight in spec.weights.items():
+        array = weight.layout.to_keras(plan.graph.tensors[weight.tensor].array())
+        variable = getattr(layer, attribute)
+        if tuple(variable.shape) != array.shape:
+            tensor = plan.graph.tensors[weight.tensor]
+            raise ShapeDisagreement(f"{spec.op}: {tensor} has shape {array.shape}, {variable.path} {variable.shape}")
+        variable.assign(array)
