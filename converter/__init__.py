@@ -1,0 +1,75 @@
+"""TFLite → Keras.
+
+    import converter
+
+    model = converter.convert("palm_detection_full.tflite")   # a functional keras.Model, ready to be trained
+    converter.save(model, "palm.keras")
+    model = converter.load("palm.keras")
+
+Importing this package imports neither Keras nor numpy; `convert`, `save` and `load` import Keras when called.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from converter.blueprint import blueprint
+from converter.errors import UnliteError
+from converter.graph import Graph, Model
+from converter.reader import read
+from converter.specs import Blueprint, LayerSpec
+
+if TYPE_CHECKING:
+    import keras
+
+    from converter.rebuild import Progress
+
+__version__ = "0.1.0"
+__all__ = ["Blueprint", "Graph", "LayerSpec", "Model", "UnliteError", "blueprint", "convert", "load", "read", "save"]
+
+
+def convert(
+    source: str | os.PathLike[str] | bytes | Model, *, name: str | None = None, progress: "Progress | None" = None
+) -> "keras.Model":
+    """Turn a `.tflite` file into a Keras model that can be trained.
+
+    Args:
+        source: A path, the file's bytes, or what `read` returned.
+        name: Name of the Keras model; by default the file's.
+        progress: Called after every layer with (layers done, layers in all).
+
+    Returns:
+        A functional model with float32 inputs and outputs, batch axis free, outputs in the file's order.
+
+    Raises:
+        ModelNotFound: There is no such file.
+        MalformedModel: It is not a valid `.tflite` file.
+        UnsupportedOp: It has operators without a Keras equivalent; all of them are named.
+        UnsupportedModel: It has several subgraphs, or inputs that are not float32.
+        MissingBackend: Keras or its back end is not installed.
+    """
+    from converter.rebuild import rebuild
+
+    model = source if isinstance(source, Model) else read(source)
+    return rebuild(blueprint(model.graph, name or model.name), progress)
+
+
+def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
+    """Write a model as `.keras`, whole or not at all.
+
+    Raises:
+        OutputNotWritten: The path has another suffix or cannot be written.
+    """
+    from converter.saving import save
+
+    save(model, path)
+
+
+def load(path: str | os.PathLike[str]) -> "keras.Model":
+    """Load a converted model, in Keras's safe mode.
+
+    Raises:
+        ModelNotFound: There is no such file, or it is no `.keras` file.
+    """
+    from converter.saving import load
+
+    return load(path)

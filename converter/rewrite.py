@@ -1,0 +1,103 @@
+"""File → file: variants of a model that the stock runtime can run, for use as references."""
+
+from typing import Any
+
+from converter.errors import UnsupportedOp
+
+TRANSPOSE_BIAS = "Convolution2DTransposeBias"
+
+
+class Editable:
+    """A `.tflite` file taken apart with the schema's object API, to be changed and packed again."""
+
+    def __init__(self, data: memoryview) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.schema = schema
+        self.model: Any = schema.ModelT.InitFromPackedBuf(bytes(data), 0)
+        self.graph = self.model.subgraphs[0]
+
+    def custom_kind(self, op: Any) -> str | None:
+        """The custom op's name; None for builtin ones."""
+        code = self.model.operatorCodes[op.opcodeIndex]
+        return code.customCode.decode() if code.customCode else None
+
+    def pack(self) -> bytes:
+        """The file."""
+        import flatbuffers
+
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def builtin_only(data: memoryview) -> bytes:
+    """Replace MediaPipe's transposed convolution by the builtin `TRANSPOSE_CONV` (version 3, with bias).
+
+    Both compute the same as long as the forward convolution of the output has the input's size; given the
+    declared output shape, TFLite then pads exactly what the custom op crops.
+
+    Args:
+        data: A file that `converter.read` accepts.
+
+    Raises:
+        UnsupportedOp: One of them has a geometry for which that does not hold.
+    """
+    import numpy as np
+
+    file = Editable(data)
+    schema = file.schema
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.TRANSPOSE_CONV
+    code.version = 3
+    file.model.operatorCodes.append(code)
+    for number, op in enumerate(file.graph.operators):
+        if file.custom_kind(op) != TRANSPOSE_BIAS:
+            continue
+        padding, stride_w, stride_h = np.frombuffer(bytes(op.customOptions[:12]), "<i4")
+        x, kernel, bias = op.inputs
+        before, after = (np.asarray(file.graph.tensors[index].shape) for index in (x, op.outputs[0]))
+        if (-(-after[1:3] // (stride_h, stride_w)) != before[1:3]).any() and padding == 1:
+            raise UnsupportedOp(f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}")
+        op.opcodeIndex = len(file.model.operatorCodes) - 1
+        op.inputs = np.array([_add_ints(file, after), kernel, x, bias], np.int32)
+        op.customOptions = None
+        op.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
+        op.builtinOptions = schema.TransposeConvOptionsT()
+        op.builtinOptions.padding = schema.Padding.SAME if padding == 1 else schema.Padding.VALID
+        op.builtinOptions.strideW, op.builtinOptions.strideH = int(stride_w), int(stride_h)
+    return file.pack()
+
+
+def _add_ints(file: Editable, values: Any) -> int:
+    import numpy as np
+
+    buffer, tensor = file.schema.BufferT(), file.schema.TensorT()
+    buffer.data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
+    tensor.name = b"output_shape"
+    tensor.shape, tensor.type = [len(values)], file.schema.TensorType.INT32
+    file.model.buffers.append(buffer)
+    tensor.buffer = len(file.model.buffers) - 1
+    file.graph.tensors.append(tensor)
+    return len(file.graph.tensors) - 1
+
+
+def without_custom_ops(data: memoryview) -> bytes:
+    """Cut every custom op out: what they computed becomes input, what they read becomes output.
+
+    The new inputs and outputs follow the old ones, in the order of the cut ops' operands, each once.
+    """
+    import numpy as np
+
+    file = Editable(data)
+    cut = [op for op in file.graph.operators if file.custom_kind(op)]
+    constant = {i for i, t in enumerate(file.graph.tensors) if file.model.buffers[t.buffer].data is not None}
+    kept = [op for op in file.graph.operators if not file.custom_kind(op)]
+    made = {int(index) for op in cut for index in op.outputs}
+    fed = [*map(int, file.graph.inputs), *sorted(made)]
+    read = {int(index) for op in cut for index in op.inputs} - constant - set(fed) - set(map(int, file.graph.outputs))
+    file.graph.operators = kept
+    file.graph.inputs = np.array(fed, np.int32)
+    file.graph.outputs = np.array([*map(int, file.graph.outputs), *sorted(read)], np.int32)
+    file.model.signatureDefs = None  # they name the old inputs and outputs
+    return file.pack()

@@ -1,0 +1,55 @@
+"""Keras models to and from disk."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converter.errors import ModelNotFound, OutputNotWritten
+
+if TYPE_CHECKING:
+    import keras
+
+SUFFIX = ".keras"
+
+
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """Check that `path` can become a `.keras` file: before the long work, not after it.
+
+    Raises:
+        OutputNotWritten: It has another suffix, or its folder is missing or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise OutputNotWritten(f"{path} does not end in {SUFFIX}", hint=f"try {path.with_suffix(SUFFIX)}")
+    if not path.parent.is_dir():
+        raise OutputNotWritten(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise OutputNotWritten(f"{path} cannot be written")
+    return path
+
+
+def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
+    """See `converter.save`."""
+    path = check_output(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
+            whole = Path(scratch) / path.name
+            model.save(whole)
+            whole.replace(path)
+    except OSError as error:
+        raise OutputNotWritten(f"{path} cannot be written: {error}") from None
+
+
+def load(path: str | os.PathLike[str]) -> "keras.Model":
+    """See `converter.load`."""
+    from converter.rebuild import import_keras
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelNotFound(f"no such file: {path}")
+    keras = import_keras()
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise ModelNotFound(f"{path} cannot be loaded as a Keras model: {error}") from None

@@ -1,0 +1,97 @@
+"""How to run the original, where LiteRT cannot run all of it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from converter.blueprint import blueprint
+from converter.graph import Model, Op
+from converter.rebuild import make_layer
+from converter.rewrite import TRANSPOSE_BIAS, builtin_only, without_custom_ops
+from converter.specs import Blueprint
+from parity.runners import Array, Kernels, LiteRT, run_keras
+
+Run = Callable[[Sequence[Array]], list[Array]]
+
+
+class Reference:
+    """The original, twice: with LiteRT's plain kernels and with XNNPACK.
+
+    Attributes:
+        plain: Runs it with the plain kernels: what a candidate is measured against.
+        xnnpack: Runs it with XNNPACK: how far the two are apart is the model's own kernel spread.
+        notes: What was done to the model so that LiteRT runs it; empty if nothing.
+        unchecked: Custom ops that our own layers computed, as name → count: nothing here checks those.
+    """
+
+    def __init__(self, model: Model) -> None:
+        custom = Counter(op.kind for op in model.graph.ops if op.is_custom)
+        self.notes: list[str] = []
+        self.unchecked = {kind: count for kind, count in custom.items() if kind != TRANSPOSE_BIAS}
+        self.plain: Run
+        self.xnnpack: Run
+        builtin = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
+        if TRANSPOSE_BIAS in custom:
+            self.notes.append(
+                f"{TRANSPOSE_BIAS} ×{custom[TRANSPOSE_BIAS]}: LiteRT's plain kernels ran the same graph with "
+                "TRANSPOSE_CONV in its place"
+            )
+        if not self.unchecked:
+            self.plain = LiteRT(builtin, "plain").run
+            self.xnnpack = LiteRT(model.data, "xnnpack").run
+            return
+        names = ", ".join(f"{kind} ×{count}" for kind, count in self.unchecked.items())
+        self.notes.append(f"not checked here: {names}: LiteRT has no kernel, so unlite's own layers computed them")
+        self.notes.append("checked by LiteRT: every other operator, fed with those layers' results")
+        self.plain, self.xnnpack = (Hybrid(model, builtin, kernels).run for kernels in ("plain", "xnnpack"))
+
+
+class Hybrid:
+    """LiteRT for everything but the custom ops, whose Keras layers are called in between.
+
+    Args:
+        model: The original.
+        data: The same file, in which only custom ops without a kernel are left.
+        kernels: LiteRT's.
+    """
+
+    def __init__(self, model: Model, data: bytes, kernels: Kernels) -> None:
+        plan = blueprint(model.graph)
+        self._graph = plan.graph
+        self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels)
+        self._custom = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
+        self._layers = {op.index: _layer(plan, op) for op in self._custom}
+        self._fed = sorted({index for op in self._custom for index in op.outputs})
+        read = {index for op in self._custom for index in op.inputs if index is not None}
+        known = {*plan.graph.inputs, *self._fed, *plan.graph.outputs}
+        known |= {tensor.index for tensor in plan.graph.tensors if tensor.storage}
+        self._watched = sorted(read - known)
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """As `LiteRT.run`; the interpreter runs once per custom op, each time with one more of them known."""
+        graph = self._graph
+        values = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in self._fed}
+        values |= dict(zip(graph.inputs, inputs, strict=True))
+        outputs = self._invoke(values)
+        for op in self._custom:
+            operands = [values[index] for index in op.inputs if index is not None and index in values]
+            made = run_keras(self._layers[op.index], operands)
+            values |= dict(zip(op.outputs, made, strict=True))
+            outputs = self._invoke(values)
+        return outputs
+
+    def _invoke(self, values: dict[int, Any]) -> list[Array]:
+        made = self._litert.run([values[index] for index in (*self._graph.inputs, *self._fed)])
+        values |= dict(zip((*self._graph.outputs, *self._watched), made, strict=True))
+        return made[: len(self._graph.outputs)]
+
+
+def _layer(plan: Blueprint, op: Op) -> Any:
+    import keras
+
+    (spec,) = (spec for spec in plan.specs if spec.op.index == op.index)
+    layer = make_layer(spec)
+    inputs = [keras.Input(plan.graph.tensors[ref].shape[1:]) for ref in spec.inputs if isinstance(ref, int)]
+    return keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))

@@ -1,0 +1,107 @@
+"""Results for people: tables in a terminal, plain columns in a pipe."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from parity.verification import Verification
+
+# What a pipe gets: rows as wide as they need to be, never cut, so that `grep` finds what it looks for.
+PIPE_WIDTH = 10_000
+
+
+def make_console(file: TextIO | None = None) -> Console:
+    """A console as wide as the terminal, or wide enough for everything when piped."""
+    console = Console(file=file, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
+
+
+@contextmanager
+def native_log_held_back() -> Iterator[TextIO]:
+    """Keep back what TensorFlow's and LiteRT's C++ code writes to stderr; show it only if something breaks.
+
+    Yields:
+        The real stderr, for our own messages. Python's `sys.stderr` goes there as well.
+    """
+    visible = os.fdopen(os.dup(2), "w")
+    python_stderr, sys.stderr = sys.stderr, visible
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield visible
+        except Exception:
+            log.seek(0)
+            visible.write(log.read().decode(errors="replace"))
+            raise
+        finally:
+            visible.flush()
+            os.dup2(visible.fileno(), 2)
+            sys.stderr = python_stderr
+            visible.close()
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """A table without a frame; columns that start with `#` hold numbers and stand right-aligned."""
+    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+    return made
+
+
+def print_summary(console: Console, summary: dict[str, Any]) -> None:
+    """What `converter.summary.summarize` found."""
+    megabytes = summary["bytes"] / 1e6
+    console.print(f"[bold]{summary['name']}[/]  {megabytes:.2f} MB  {summary['parameters']:,} parameters")
+    if summary["description"]:
+        console.print(f"description: {summary['description']}", markup=False)
+    tensors = table("", "name", "shape", "type")
+    for side in ("inputs", "outputs"):
+        for entry in summary[side]:
+            tensors.add_row(side[:-1], entry["name"], _shape(entry["shape"]), entry["dtype"])
+    console.print(tensors)
+    storage = table("weights", "#tensors", "#parameters", "#bytes")
+    for label, entry in summary["weight_storage"].items():
+        storage.add_row(label, *(f"{entry[key]:,}" for key in ("tensors", "parameters", "bytes")))
+    console.print(storage)
+    operators = table("operator", "#count")
+    for kind, count in summary["operators"].items():
+        operators.add_row(f"{kind} (custom)" if kind in summary["custom_operators"] else kind, str(count))
+    console.print(operators)
+    if summary["metadata"] or summary["signatures"]:
+        console.print(f"metadata: {', '.join(summary['metadata']) or 'none'}", markup=False)
+        console.print(f"signatures: {', '.join(summary['signatures']) or 'none'}", markup=False)
+    if not summary["unsupported"]:
+        console.print("[green]can be converted[/]")
+        return
+    console.print(f"[red]cannot be converted[/] for {len(summary['unsupported'])} reasons")
+    for reason in dict.fromkeys(summary["unsupported"]):
+        console.print(f"  {reason}", markup=False)
+
+
+def print_verification(console: Console, verification: "Verification") -> None:
+    """Every output with its error, the model's own spread, and the verdict."""
+    rows = table("output", "shape", "#largest error", "#kernel spread", "#allowed", "verdict")
+    for c in verification.comparisons:
+        style = "green" if c.verdict == "ok" else "red"
+        numbers = (f"{value:.2e}" for value in (c.error, c.spread, c.limit))
+        rows.add_row(c.name, _shape((None, *c.shape[1:])), *numbers, f"[{style}]{c.verdict}[/]")
+    console.print(rows)
+    for note in verification.notes:
+        console.print(f"note: {note}", markup=False)
+    if verification.ok:
+        console.print(f"[green]same as the original[/] on {verification.inputs} seeded inputs (LiteRT, plain kernels)")
+    else:
+        console.print(f"[red]NOT the same as the original[/] on {verification.inputs} seeded inputs")
+
+
+def _shape(shape: Any) -> str:
+    return "×".join("N" if extent is None else str(extent) for extent in shape) or "scalar"

@@ -1,0 +1,70 @@
+"""Run a model: arrays in, arrays out."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.errors import VerificationImpossible
+
+Array = NDArray[np.float32]
+Kernels = Literal["plain", "xnnpack"]
+
+
+class LiteRT:
+    """A `.tflite` file in LiteRT's interpreter, one thread, batch as in the file.
+
+    Args:
+        data: The file.
+        kernels: `plain` for the portable kernels, `xnnpack` for the default delegate.
+
+    Raises:
+        VerificationImpossible: LiteRT refuses the model.
+    """
+
+    def __init__(self, data: bytes | memoryview, kernels: Kernels) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        resolver = {"plain": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES, "xnnpack": OpResolverType.BUILTIN}
+        try:
+            self._interpreter: Any = Interpreter(
+                model_content=bytes(data), experimental_op_resolver_type=resolver[kernels], num_threads=1
+            )
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise VerificationImpossible(f"LiteRT ({kernels} kernels) refuses the model: {reason}") from None
+        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """One call.
+
+        Args:
+            inputs: One array per input of the file, in its order and shapes.
+
+        Returns:
+            One array per output, in the file's order.
+        """
+        for index, value in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, value)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+def run_keras(model: Any, inputs: Sequence[Array]) -> list[Array]:
+    """One call of a Keras model, in inference mode.
+
+    Args:
+        model: Any `keras.Model`.
+        inputs: One array per input, with any batch.
+
+    Returns:
+        One array per output, in the model's order.
+    """
+    import keras
+
+    outputs = model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]

@@ -1,0 +1,230 @@
+"""The command line of unlite: verbs only; the work is done in `converter` and `parity`.
+
+Exit codes: 0 done; 1 converted, but it does not agree with the original; 2 bad input or environment;
+3 an operator is not supported.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import converter
+from converter.errors import OutputNotWritten, UnliteError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DISAGREES = 1
+Command = Callable[[argparse.Namespace], int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
+    from rich_argparse import RichHelpFormatter
+
+    options: dict[str, Any] = {"formatter_class": RichHelpFormatter}
+    parser = argparse.ArgumentParser(
+        prog="unlite",
+        description="Turn a deployed .tflite file back into a Keras model that can be trained, and prove it is the same.",
+        epilog="Exit codes: 0 done; 1 converted, but does not agree; 2 bad input; 3 operator not supported.",
+        **options,
+    )
+    parser.add_argument("--version", action="version", version=f"unlite {converter.__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def verb(name: str, run: Command, text: str, within: Any = verbs) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = within.add_parser(name, help=text, description=text, **options)
+        made.set_defaults(run=run)
+        return made
+
+    model = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
+    as_json = {"action": "store_true", "help": "print one JSON document instead of tables"}
+
+    added = verb("inspect", inspect, "Say what is in a model, and what of it cannot be converted.")
+    added.add_argument("model", **model)
+    added.add_argument("--json", **as_json)
+
+    added = verb("convert", convert, "Convert a model to .keras, and verify that it computes the same.")
+    added.add_argument("model", **model)
+    added.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: MODEL's name in this folder")
+    added.add_argument("--no-verify", action="store_true", help="do not compare the result with the original")
+    added.add_argument("--json", **as_json)
+
+    zoo = verb("zoo", list_zoo, "Models that are known by name: list them, fetch them.")
+    zoo.add_argument("--json", **as_json)
+    zoo_verbs = zoo.add_subparsers(title="commands", metavar="COMMAND")
+    verb("list", list_zoo, "List them, where they come from and which are here.", zoo_verbs).add_argument(
+        "--json", **as_json
+    )
+    added = verb("fetch", fetch, "Fetch models into the cache and print where they are.", zoo_verbs)
+    added.add_argument("names", nargs="*", metavar="NAME", help="known models; default: all")
+    added.add_argument("--wheel", type=Path, help="the package's wheel, if it is here already (offline)")
+
+    added = verb("demo", demo, "Convert MediaPipe's palm detector, verify it, and let the Keras model find a hand.")
+    added.add_argument("-o", "--output", type=Path, default=Path("unlite-demo"), help="folder (default: %(default)s)")
+    return parser
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """`unlite inspect`."""
+    from converter.summary import summarize
+
+    summary = summarize(converter.read(_find(arguments.model)))
+    if arguments.json:
+        print(json.dumps(summary, indent=2))
+        return 0
+    from parity.reports import make_console, print_summary
+
+    print_summary(make_console(), summary)
+    return 0
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """`unlite convert`."""
+    from parity.reports import make_console
+
+    output = arguments.output or Path(f"{Path(arguments.model).stem}.keras")
+    result = _convert(arguments.model, output, verify=not arguments.no_verify)
+    if arguments.json:
+        print(json.dumps(result["json"], indent=2))
+    else:
+        _print_conversion(make_console(), result)
+    return int(result["exit_code"])
+
+
+def list_zoo(arguments: argparse.Namespace) -> int:
+    """`unlite zoo` and `unlite zoo list`."""
+    from converter import zoo
+
+    rows = [
+        {
+            "name": model.name,
+            "package": str(model.package),
+            "licence": model.package.licence,
+            "origin": model.package.origin,
+            "sha256": model.sha256,
+            "path": str(model.path) if model.is_cached else None,
+        }
+        for model in zoo.known().values()
+    ]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    from parity.reports import make_console, table
+
+    listing = table("model", "package", "licence", "here")
+    for row in rows:
+        listing.add_row(row["name"], row["package"], row["licence"], row["path"] or "no")
+    make_console().print(listing)
+    return 0
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """`unlite zoo fetch`."""
+    from converter import zoo
+
+    for name in arguments.names or zoo.known():
+        print(zoo.fetch(name, _tell, arguments.wheel))
+    return 0
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """`unlite demo`."""
+    from converter.summary import summarize
+    from parity.demo import find_hand
+    from parity.reports import make_console, print_summary
+
+    console, folder = make_console(), arguments.output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritten(f"cannot make the folder {folder}: {error}") from None
+    name, target = "palm_detection_full", folder / "palm_detection_full.keras"
+    source = _find(name)
+    console.print(f"[bold]$ unlite inspect {name}[/]")
+    print_summary(console, summarize(converter.read(source)))
+    console.print(f"\n[bold]$ unlite convert {name} -o {target}[/]")
+    result = _convert(name, target, verify=True)
+    _print_conversion(console, result)
+    if result["exit_code"] == 0:
+        console.print(f"\n[bold]{target} looks at a hand drawn by code[/]")
+        console.print(find_hand(target, folder / "hand.png"), markup=False)
+    return int(result["exit_code"])
+
+
+def _find(model: str) -> Path:
+    from converter import zoo as models
+
+    return models.find(model, _tell)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _convert(source: str, output: Path, *, verify: bool) -> dict[str, Any]:
+    """Convert, verify, save; nothing is written before everything else is done."""
+    from converter.saving import check_output
+    from parity.reports import make_console, native_log_held_back
+
+    check_output(output)
+    original = converter.read(_find(source))
+    converter.blueprint(original.graph)  # what cannot be converted is said before Keras is imported
+    with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        model = converter.convert(original, progress=lambda done, all_: status.update(f"building layer {done}/{all_}"))
+        verification = None
+        if verify:
+            import parity
+
+            verification = parity.verify(
+                original, model, progress=lambda done, all_: status.update(f"verifying, input {done}/{all_}")
+            )
+        status.update(f"saving {output}")
+        converter.save(model, output)
+    agrees = verification is None or verification.ok
+    report = {
+        "model": original.name,
+        "output": str(output),
+        "layers": len(model.layers),
+        "parameters": model.count_params(),
+        "verification": verification.as_dict() if verification else None,
+    }
+    return {"json": report, "verification": verification, "exit_code": 0 if agrees else DISAGREES}
+
+
+def _print_conversion(console: "Console", result: dict[str, Any]) -> None:
+    from parity.reports import print_verification
+
+    if result["verification"]:
+        print_verification(console, result["verification"])
+    else:
+        console.print("not verified")
+    report = result["json"]
+    console.print(f"wrote {report['output']}: {report['layers']} layers, {report['parameters']:,} parameters")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; a user's mistake ends in one message and an exit code, never in a traceback."""
+    # TensorFlow's log goes to the terminal of somebody who did not ask for it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = build_parser().parse_args(argv)
+    try:
+        run: Command = arguments.run
+        return run(arguments)
+    except UnliteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
