@@ -29,7 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
     options: dict[str, Any] = {"formatter_class": RichHelpFormatter}
     parser = argparse.ArgumentParser(
         prog="unlite",
-        description="Turn a deployed .tflite file back into a Keras model that can be trained, and prove it is the same.",
+        description="Turn a deployed .tflite file back into a Keras model that can be trained, "
+        "and prove that it is the same.",
         epilog="Exit codes: 0 done; 1 converted, but does not agree; 2 bad input; 3 operator not supported.",
         **options,
     )
@@ -41,8 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    model = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
-    as_json = {"action": "store_true", "help": "print one JSON document instead of tables"}
+    model: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
+    as_json: dict[str, Any] = {"action": "store_true", "help": "print one JSON document instead of tables"}
 
     added = verb("inspect", inspect, "Say what is in a model, and what of it cannot be converted.")
     added.add_argument("model", **model)
@@ -214,7 +215,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         run: Command = arguments.run
-        return run(arguments)
+        exit_code = run(arguments)
+        sys.stdout.flush()  # a closed pipe shows here, not after the last line of Python
+        return exit_code
     except UnliteError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

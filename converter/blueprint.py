@@ -35,15 +35,15 @@ def lower(op: Op, graph: Graph) -> list[Step]:
     return OPS[op.kind](view)
 
 
-def survey(graph: Graph) -> dict[Op, UnsupportedOp]:
-    """Every operator that cannot be converted, with the reason."""
-    problems = {}
+def survey(graph: Graph) -> list[UnsupportedOp]:
+    """Why `graph` cannot be converted: one error per operator that has no Keras equivalent."""
+    problems = []
     graph = fold_storage(graph)
     for op in graph.ops:
         try:
             lower(op, graph)
         except UnsupportedOp as error:
-            problems[op] = error
+            problems.append(error)
     return problems
 
 
@@ -60,7 +60,7 @@ def blueprint(graph: Graph, name: str = "model") -> Blueprint:
     """
     problems = survey(graph)
     if problems:
-        reasons = list(dict.fromkeys(str(error) for error in problems.values()))
+        reasons = list(dict.fromkeys(str(error) for error in problems))
         raise UnsupportedOp("\n".join(reasons[:10] + [f"and {len(reasons) - 10} more"] * (len(reasons) > 10)))
     graph = fold_storage(graph)
     _check_inputs(graph)

@@ -28,7 +28,7 @@ def decode(tensor: Tensor) -> NDArray[np.generic]:
     """The dense value of a constant tensor; see `Tensor.array`.
 
     Raises:
-        MalformedModel: It is no constant, or its sparse layout contradicts its shape.
+        MalformedModel: It is no constant, its sparse layout contradicts its shape, or it lacks a scale.
         UnsupportedModel: Its storage type has no numpy equivalent.
     """
     storage = tensor.storage
@@ -37,7 +37,10 @@ def decode(tensor: Tensor) -> NDArray[np.generic]:
     if storage.dtype not in DTYPES or tensor.dtype not in DTYPES:
         raise UnsupportedModel(f"{tensor} is stored as {storage.dtype}, which numpy does not have")
     values: NDArray[Any] = _values(storage, tensor)
-    if storage.quantization and tensor.dtype == "FLOAT32":
+    # A float constant may carry a scale that some exporter left behind: it means nothing.
+    if values.dtype.kind in "iu" and np.issubdtype(DTYPES[tensor.dtype], np.floating):
+        if storage.quantization is None:
+            raise MalformedModel(f"{tensor} is stored as {storage.dtype}, but no scale says what that means")
         values = _dequantize(values, storage.quantization)
     return values.astype(DTYPES[tensor.dtype], copy=False)
 
@@ -45,7 +48,7 @@ def decode(tensor: Tensor) -> NDArray[np.generic]:
 def _values(storage: Storage, tensor: Tensor) -> NDArray[Any]:
     if len(storage.data) % np.dtype(DTYPES[storage.dtype]).itemsize:
         raise MalformedModel(f"{tensor}: {len(storage.data)} bytes are no whole number of {storage.dtype} values")
-    flat = np.frombuffer(storage.data, DTYPES[storage.dtype])
+    flat: NDArray[Any] = np.frombuffer(storage.data, DTYPES[storage.dtype])
     if storage.sparsity is None:
         return flat.reshape(tensor.shape)
     return densify(flat, tensor.shape, storage.sparsity, str(tensor))
@@ -79,7 +82,8 @@ def densify(values: NDArray[Any], shape: tuple[int, ...], sparsity: Sparsity, wh
     """
     rank = len(shape)
     block_sizes = [
-        level.dense_size for _, level in sorted(zip(sparsity.traversal_order, sparsity.dimensions, strict=True), key=_axis)
+        level.dense_size
+        for _, level in sorted(zip(sparsity.traversal_order, sparsity.dimensions, strict=True), key=_axis)
     ][rank:]
     extents = [*shape, *block_sizes]
     for axis, size in zip(sparsity.block_map, block_sizes, strict=True):

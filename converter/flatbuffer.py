@@ -81,7 +81,7 @@ class FlatBuffer:
                 fields[field] = default[0] if default else None
         return fields
 
-    def _value(self, kind: str, at: int, position: int, slots: tuple[int, ...], slot: int) -> Any:  # noqa: PLR0913
+    def _value(self, kind: str, at: int, position: int, slots: tuple[int, ...], slot: int) -> Any:
         if kind in _STRUCTS:
             return self._number(_STRUCTS[kind], at)
         if kind.startswith("["):
@@ -103,7 +103,7 @@ class FlatBuffer:
         if kind in _SCALARS:
             size = length * _STRUCTS[kind].size
             self._check(start, size)
-            return self.data[start : start + size].cast(_SCALARS[kind])
+            return self.data[start : start + size].cast(_SCALARS[kind])  # type: ignore[call-overload]
         self._check(start, 4 * length)
         return [self._target(kind, self._indirect(start + 4 * i)) for i in range(length)]
 

@@ -8,7 +8,7 @@
 
 import re
 from collections import Counter
-from os.path import commonprefix
+from itertools import takewhile
 
 from converter.graph import Graph, Tensor
 
@@ -36,8 +36,9 @@ class Namer:
         self._taken: Counter[str] = Counter()
         self._outputs = {safe(graph.tensors[i].name) for i in graph.outputs}
         scopes = [part for t in graph.tensors for part in _fragments(t.name) if part.count("/") > 1]
-        shared = commonprefix([scope.split("/")[:-2] for scope in scopes]) if scopes else []
-        self._scope = "/".join([*shared, ""]) if shared else ""
+        levels = zip(*(scope.split("/")[:-2] for scope in scopes), strict=False)
+        shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
+        self._scope = "".join(f"{name}/" for name in shared)
 
     def input(self, tensor: Tensor) -> str:
         """The file's own name, as far as Keras allows it."""

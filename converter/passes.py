@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from converter.graph import Graph, Op
+from converter.errors import MalformedModel
+from converter.graph import Graph, Op, Tensor
 
 # Both only give a stored constant another form.
 STORAGE_OPS = ("DENSIFY", "DEQUANTIZE")
@@ -13,6 +14,9 @@ def fold_storage(graph: Graph) -> Graph:
 
     Nothing is decoded yet: the result keeps the stored bytes, and `Tensor.array` gives the dense float32.
     A `DEQUANTIZE` of something computed stays.
+
+    Raises:
+        MalformedModel: The result has another shape than the constant, or a type that the operator cannot give.
     """
     tensors = list(graph.tensors)
     kept: list[Op] = []
@@ -21,5 +25,14 @@ def fold_storage(graph: Graph) -> Graph:
         if source is None or source.storage is None or not op.outputs:
             kept.append(op)
             continue
-        tensors[op.outputs[0]] = replace(tensors[op.outputs[0]], storage=source.storage)
+        result = tensors[op.outputs[0]]
+        _check(op, source, result)
+        tensors[result.index] = replace(result, storage=source.storage)
     return replace(graph, tensors=tuple(tensors), ops=tuple(kept))
+
+
+def _check(op: Op, source: Tensor, result: Tensor) -> None:
+    types = (source.dtype,) if op.kind == "DENSIFY" else ("FLOAT16", "FLOAT32")
+    if result.shape != source.shape or result.dtype not in types:
+        made = f"{result} ({result.dtype} {result.shape})"
+        raise MalformedModel(f"{op} cannot turn {source} ({source.dtype} {source.shape}) into {made}")

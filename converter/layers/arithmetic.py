@@ -23,7 +23,7 @@ class _WithValue(ConfiguredLayer):
         super().__init__(**kwargs)
         self.shape = tuple(shape)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, _: Shape) -> None:
         """Create `value`, with no effect until it is set."""
         self.value = self.add_weight(name="value", shape=self.shape, initializer=self.neutral)
 

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import keras
 
 PACKAGE = "unlite"
-Shape = tuple[int | None, ...]
+# Extents; None where one is not known yet, as the batch.
+Shape = tuple[Any, ...]
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
@@ -20,4 +21,5 @@ class ConfiguredLayer(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
-        return super().get_config() | {name: getattr(self, name) for name in self.arguments}
+        config: dict[str, Any] = super().get_config()
+        return config | {name: getattr(self, name) for name in self.arguments}

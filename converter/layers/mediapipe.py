@@ -84,9 +84,7 @@ class MaxUnpooling2D(ConfiguredLayer):
         is_here = ops.equal(ops.expand_dims(ops.cast(index, "int32"), -1), places)
         spread = ops.expand_dims(values, -1) * ops.cast(is_here, values.dtype)
         spread = ops.reshape(spread, (-1, rows, columns, channels, height, width))
-        return ops.reshape(
-            ops.transpose(spread, (0, 1, 4, 2, 5, 3)), (-1, rows * height, columns * width, channels)
-        )
+        return ops.reshape(ops.transpose(spread, (0, 1, 4, 2, 5, 3)), (-1, rows * height, columns * width, channels))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """[N, h·height, w·width, C]."""
@@ -129,6 +127,35 @@ class LandmarksToTransformMatrix(ConfiguredLayer):
         super().__init__(**kwargs)
         self.subset_idxs = tuple(subset_idxs)
 
+    def call(self, landmarks: KerasTensor) -> KerasTensor:
+        """[N, L, 2 or 3] (x, y, and z unused) → [N, 4, 4].
+
+        T(centre)·R(-a)·S(scale·box/output)·T(-output/2), where R(a) turns (1, 0) towards (0, 1) and
+        a = target - atan2(right - left). Box and centre are those of the subset after R(a).
+        """
+        x, y = landmarks[..., 0], landmarks[..., 1]
+        left, right = self.left_rotation_idx, self.right_rotation_idx
+        angle = self.target_rotation_radians - ops.arctan2(y[:, right] - y[:, left], x[:, right] - x[:, left])
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        subset = np.asarray(self.subset_idxs, "int32")
+        x, y = ops.take(x, subset, axis=1), ops.take(y, subset, axis=1)
+        turned_x, turned_y = x * cos[:, None] - y * sin[:, None], x * sin[:, None] + y * cos[:, None]
+        low_x, low_y = ops.min(turned_x, axis=1), ops.min(turned_y, axis=1)
+        high_x, high_y = ops.max(turned_x, axis=1), ops.max(turned_y, axis=1)
+        scale_x = self.scale_x * (high_x - low_x) / self.output_width
+        scale_y = self.scale_y * (high_y - low_y) / self.output_height
+        # The crop's corner, in the turned system: half a crop before the centre of the box.
+        corner_x = (low_x + high_x) / 2 - scale_x * self.output_width / 2
+        corner_y = (low_y + high_y) / 2 - scale_y * self.output_height / 2
+        zero, one = ops.zeros_like(cos), ops.ones_like(cos)
+        rows = (
+            (cos * scale_x, sin * scale_y, zero, cos * corner_x + sin * corner_y),
+            (-sin * scale_x, cos * scale_y, zero, cos * corner_y - sin * corner_x),
+            (zero, zero, one, zero),
+            (zero, zero, zero, one),
+        )
+        return ops.stack([ops.stack(row, axis=1) for row in rows], axis=1)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """[N, 4, 4]."""
         return (input_shape[0], 4, 4)
@@ -149,6 +176,25 @@ class TransformTensorBilinear(ConfiguredLayer):
         super().__init__(**kwargs)
         self.height, self.width = height, width
 
+    def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """x [N, H, W, C] and matrix [N, 4, 4] → [N, height, width, C].
+
+        Pixel (px, py) is x at M·(px + ½, py + ½, 0, 1) - ½, and zero where that is outside [0, W-1] × [0, H-1].
+        """
+        x, matrix = inputs
+        grids = np.indices((self.height, self.width)).astype("float32")
+        rows, columns = (ops.convert_to_tensor(grid.ravel(), dtype=x.dtype) for grid in grids)
+        # As the kernel does it, the half pixels go into the matrix's last column first.
+        shift = 0.5 * matrix[:, :2, 0] + 0.5 * matrix[:, :2, 1] - 0.5 + matrix[:, :2, 3]
+        left, top = (
+            matrix[:, axis, 0, None] * columns + matrix[:, axis, 1, None] * rows + shift[:, axis, None]
+            for axis in (0, 1)
+        )
+        _, height, width, channels = x.shape
+        is_inside = (left >= 0) & (left <= width - 1) & (top >= 0) & (top <= height - 1)
+        sampled = _bilinear(x, left, top) * ops.cast(is_inside, x.dtype)[..., None]
+        return ops.reshape(sampled, (-1, self.height, self.width, channels))
+
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """[N, height, width, C]."""
         return (input_shape[0][0], self.height, self.width, input_shape[0][3])
@@ -158,6 +204,14 @@ class TransformTensorBilinear(ConfiguredLayer):
 class TransformLandmarks(ConfiguredLayer):
     """Moves landmarks by a matrix."""
 
+    def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Landmarks [N, L, 2 or 3] and matrix [N, 4, 4] → landmarks: M·(x, y, 0, 1); z stays."""
+        landmarks, matrix = inputs
+        x, y = landmarks[..., 0], landmarks[..., 1]
+        moved = [matrix[:, row, 0, None] * x + matrix[:, row, 1, None] * y + matrix[:, row, 3, None] for row in (0, 1)]
+        rest = [landmarks[..., axis] for axis in range(2, landmarks.shape[-1])]
+        return ops.stack([*moved, *rest], axis=-1)
+
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """As the landmarks'."""
         return tuple(input_shape[0])
@@ -165,8 +219,31 @@ class TransformLandmarks(ConfiguredLayer):
 
 @register
 class Resampler(ConfiguredLayer):
-    """Samples a picture at given places."""
+    """Samples a picture, continued with zeros, at given places."""
+
+    def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """x [N, H, W, C] and places [N, h, w, 2] in pixels (x, y) → [N, h, w, C]."""
+        x, places = inputs
+        _, height, width, _ = places.shape
+        flat = ops.reshape(places, (-1, height * width, 2))
+        return ops.reshape(_bilinear(x, flat[..., 0], flat[..., 1]), (-1, height, width, x.shape[-1]))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """[N, h, w, C]."""
         return (*input_shape[1][:3], input_shape[0][3])
+
+
+def _bilinear(x: KerasTensor, left: KerasTensor, top: KerasTensor) -> KerasTensor:
+    """x [N, H, W, C] at places [N, P] in pixels → [N, P, C]; neighbours outside the picture are zero."""
+    _, height, width, channels = x.shape
+    pixels = ops.reshape(x, (-1, height * width, channels))
+    column, row = ops.floor(left), ops.floor(top)
+    total = 0
+    for right, below in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        c, r = column + right, row + below
+        is_inside = (c >= 0) & (c <= width - 1) & (r >= 0) & (r <= height - 1)
+        weight = (1 - ops.abs(left - c)) * (1 - ops.abs(top - r)) * ops.cast(is_inside, x.dtype)
+        index = ops.cast(ops.clip(r, 0, height - 1) * width + ops.clip(c, 0, width - 1), "int32")
+        index = ops.broadcast_to(index[..., None], (*ops.shape(index), channels))
+        total = total + weight[..., None] * ops.take_along_axis(pixels, index, axis=1)
+    return total

@@ -1,5 +1,6 @@
 """Resizing and rearranging pictures, [N, height, width, channels]."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,57 @@ class ResizeBilinear(ConfiguredLayer):
         # In float32, as TFLite computes it: rounding decides which pixels are neighbours.
         positions = np.arange(size, dtype=np.float32)
         if self.align_corners and size > 1:
-            return positions * np.float32((extent - 1) / (size - 1))
-        scale = np.float32(extent / size)
+            return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
         if self.half_pixel_centers:
-            return np.maximum((positions + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
-        return positions * scale
+            centres = np.multiply(positions + np.float32(0.5), extent / size, dtype=np.float32)
+            return np.maximum(centres - np.float32(0.5), np.float32(0))
+        return np.multiply(positions, extent / size, dtype=np.float32)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """[N, height, width, C]."""
         return (input_shape[0], self.height, self.width, input_shape[3])
+
+
+@register
+class PaddedAveragePooling2D(ConfiguredLayer):
+    """Average pooling over windows that reach beyond the border; what lies outside does not count.
+
+    Args:
+        pool_size: (height, width) of the window.
+        strides: (height, width).
+        padding: ((top, bottom), (left, right)): how far windows reach beyond the border.
+    """
+
+    arguments = ("pool_size", "strides", "padding")
+
+    def __init__(
+        self, pool_size: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pool_size, self.strides = tuple(pool_size), tuple(strides)
+        self.padding = tuple((before, after) for before, after in padding)
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """[N, H, W, C] → [N, h, w, C]."""
+        padded = ops.pad(x, ((0, 0), *self.padding, (0, 0)))
+        means = ops.average_pool(padded, self.pool_size, self.strides, padding="valid")
+        rows, columns = (self._share_inside(x.shape[axis + 1], axis) for axis in (0, 1))
+        return means * ops.convert_to_tensor(1 / np.outer(rows, columns)[None, :, :, None], dtype=x.dtype)
+
+    def _share_inside(self, extent: int, axis: int) -> NDArray[np.float64]:
+        inside = np.pad(np.ones(extent), self.padding[axis])
+        windows = np.lib.stride_tricks.sliding_window_view(inside, self.pool_size[axis])
+        share: NDArray[np.float64] = windows[:: self.strides[axis]].mean(axis=1)
+        return share
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, h, w, C]."""
+        batch, *extents, channels = input_shape
+        size = [
+            extent and (extent + sum(pads) - window) // stride + 1
+            for extent, pads, window, stride in zip(extents, self.padding, self.pool_size, self.strides, strict=True)
+        ]
+        return (batch, *size, channels)
 
 
 @register

@@ -60,7 +60,7 @@ def _strided(
         return [Step(layer, config, weights)]
     # Keras refuses strides together with dilation, and TensorFlow uneven depthwise strides. The same result:
     # pad as the strided layer would, compute every position, keep every s-th.
-    pads = _same_pads(op, config["kernel_size"], strides, dilation) if op.padding == "same" else ((0, 0), (0, 0))
+    pads = op.pads(config["kernel_size"], strides, dilation)
     config |= {"strides": (1, 1), "padding": "valid", "dilation_rate": dilation}
     size = op.output.shape[1:]
     return [
@@ -68,15 +68,6 @@ def _strided(
         Step(layer, config, weights),
         Step("StridedSlice", {"begin": (0, 0, 0), "size": size, "strides": (*strides, 1)}),
     ]
-
-
-def _same_pads(op: OpView, kernel: Pair, strides: Pair, dilation: Pair) -> tuple[Pair, ...]:
-    """TensorFlow's SAME: the output has ceil(size / stride) positions, the odd pixel of padding goes last."""
-    pads = []
-    for extent, k, s, d in zip(op.computed().shape[1:3], kernel, strides, dilation, strict=True):
-        total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0)
-        pads.append((total // 2, total - total // 2))
-    return tuple(pads)
 
 
 @OPS.register("TRANSPOSE_CONV")

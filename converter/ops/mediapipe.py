@@ -57,8 +57,10 @@ def max_unpooling_2d(op: OpView) -> list[Step]:
 def landmarks_to_transform_matrix(op: OpView) -> list[Step]:
     """Landmarks [N,L,3] → matrix [N,4,4] from a crop's pixels to the picture's around some of them."""
     options = _flexbuffer(op)
-    names = ("subset_idxs", "left_rotation_idx", "right_rotation_idx", "target_rotation_radians")
-    names += ("output_height", "output_width", "scale_x", "scale_y")
+    names = (
+        *("subset_idxs", "left_rotation_idx", "right_rotation_idx", "target_rotation_radians"),
+        *("output_height", "output_width", "scale_x", "scale_y"),
+    )
     missing = [name for name in names if name not in options]
     if missing:
         raise MalformedModel(f"{op.op} has no option {missing[0]!r}")
@@ -86,8 +88,11 @@ def transform_landmarks(op: OpView) -> list[Step]:
 
 @OPS.register("Resampler")
 def resampler(op: OpView) -> list[Step]:
-    """x [N,H,W,C], places [N,h,w,2] in pixels (x, y) → x at those places, zero outside."""
-    op.computed(0, rank=4), op.computed(1, rank=4)
+    """x [N,H,W,C], places [N,H,W,2] in pixels (x, y) → x at those places, zero outside."""
+    x, places = op.computed(0, rank=4), op.computed(1, rank=4)
+    if places.shape[1:] != (*x.shape[1:3], 2):
+        # MediaPipe's kernel then reads the places with the picture's strides: no meaning to reproduce.
+        raise op.unsupported(f"places of shape {places.shape} do not fit a picture of shape {x.shape}")
     return [Step("Resampler")]
 
 

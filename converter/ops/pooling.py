@@ -14,7 +14,13 @@ def max_pool_2d(op: OpView) -> list[Step]:
 @OPS.register("AVERAGE_POOL_2D")
 def average_pool_2d(op: OpView) -> list[Step]:
     """Padding does not count: the mean is over what lies inside the picture."""
-    return _pool(op, "AveragePooling2D")
+    pool_size, strides = op.pair("filter"), op.pair("stride")
+    padding = op.pads(pool_size, strides)
+    if not any(map(any, padding)):
+        return _pool(op, "AveragePooling2D")
+    # Keras counts the padding on some back ends and not on others.
+    config = {"pool_size": pool_size, "strides": strides, "padding": padding}
+    return [Step("PaddedAveragePooling2D", config), *op.fused_steps()]
 
 
 def _pool(op: OpView, layer: str) -> list[Step]:

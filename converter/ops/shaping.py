@@ -20,9 +20,9 @@ def concatenation(op: OpView) -> list[Step]:
     axis = op.option("axis") % max(len(shapes[0]), 1)
     if axis == 0:
         raise op.unsupported("it concatenates along the batch axis")
-    if len(shapes) == 1:
-        return [Step("Identity"), *op.fused_steps()]
-    return [Step("Concatenate", {"axis": axis}), *op.fused_steps()]
+    if op.fused:
+        raise op.unsupported(f"fused activation {op.fused}, which LiteRT's own kernel refuses")
+    return [Step("Concatenate", {"axis": axis}) if len(shapes) > 1 else Step("Identity")]
 
 
 @OPS.register("PAD")
@@ -34,7 +34,7 @@ def pad(op: OpView) -> list[Step]:
         raise MalformedModel(f"{op.op}: paddings {paddings} do not fit {op.computed(0)}")
     if any(paddings[0]):
         raise op.unsupported("it pads the batch axis")
-    if len(paddings) == 4 and not any(paddings[3]):  # noqa: PLR2004 - height, width, channels and the batch
+    if len(paddings) == 4 and not any(paddings[3]):
         return [Step("ZeroPadding2D", {"padding": paddings[1:3]})]
     return [Step("ZeroPadding", {"padding": paddings[1:]})]
 

@@ -7,8 +7,9 @@ from converter.errors import MalformedModel, UnsupportedOp
 from converter.graph import Graph, Op, Tensor
 from converter.specs import Step
 
-# TFLite's fused activations as Keras spells them; each is exactly the same function.
-FUSED = {"NONE": None, "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "hard_tanh", "TANH": "tanh"}
+# TFLite's fused activations as Keras spells them; each is exactly the same function. The schema has TANH and
+# SIGN_BIT as well, but LiteRT's float kernels compute without them: nobody knows which result was meant.
+FUSED = {"NONE": None, "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "hard_tanh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,25 @@ class OpView:
             raise self.unsupported(f"unknown padding {padding}")
         return padding
 
+    def pads(
+        self, window: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+    ) -> tuple[tuple[int, int], tuple[int, int]]:
+        """((top, bottom), (left, right)): how many pixels the op adds around its first input.
+
+        TensorFlow's SAME has ceil(size / stride) output positions; the odd pixel of padding goes last.
+        """
+        pads = []
+        for extent, k, s, d in zip(self.computed(0, rank=4).shape[1:3], window, strides, dilation, strict=True):
+            total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0) if self.padding == "same" else 0
+            pads.append((total // 2, total - total // 2))
+        return pads[0], pads[1]
+
     @property
     def fused(self) -> str | None:
         """The fused activation as a Keras activation's name, or None."""
         name = self.option("fused_activation_function")
         if name not in FUSED:
-            raise self.unsupported(f"fused activation {name} has no Keras equivalent")
+            raise self.unsupported(f"fused activation {name}, which LiteRT's own float kernels leave out")
         return FUSED[name]
 
     def fused_steps(self) -> list[Step]:

@@ -1,0 +1,30 @@
+"""The model that only MediaPipe can run, against what MediaPipe 0.10.21 computed (`fixtures/golden`)."""
+
+import numpy as np
+import pytest
+
+from fixtures.make_golden import FOLDER, MODEL, OUTPUTS, SEEDS, differences, face_input
+from parity.compare import RELATIVE, SPREADS
+from parity.runners import run_keras
+from tests.models import converted
+
+
+def test_face_landmark_with_attention() -> None:
+    made = run_keras(converted(MODEL), [np.concatenate([face_input(seed) for seed in SEEDS])])
+    with np.load(FOLDER / f"{MODEL}.npz") as golden:
+        for name, output in zip(OUTPUTS, made, strict=True):
+            plain = golden[name]
+            limit = max(SPREADS * golden[f"{name}__spread"], RELATIVE * (max(plain.max(), 0) - min(plain.min(), 0)))
+            assert np.abs(output.reshape(plain.shape) - plain).max() <= limit, name
+
+
+@pytest.mark.parametrize("damage", [np.nan, 1e-3])
+def test_the_check_of_the_golden_files_can_fail(damage: float) -> None:
+    with np.load(FOLDER / f"{MODEL}.npz") as golden:
+        stored = dict(golden)
+    assert differences(stored, stored) == []
+    hurt = {name: value.copy() for name, value in stored.items()}
+    hurt["conv_faceflag"][2] += damage
+    assert len(differences(stored, hurt)) == 1
+    del hurt["conv_faceflag"]
+    assert differences(stored, hurt) == ["conv_faceflag: in one of the two only"]

@@ -1,0 +1,27 @@
+"""All known models in MediaPipe 0.10.21 itself against the Keras models; `tox -e mediapipe` runs this."""
+
+import numpy as np
+import pytest
+
+from fixtures.mediapipe_runtime import run
+from parity.compare import Verdict, compare
+from parity.runners import run_keras
+from parity.verification import seeded_inputs
+from tests.models import NAMES, converted, original, path
+
+
+@pytest.mark.mediapipe
+@pytest.mark.parametrize("name", NAMES)
+def test_agrees_with_mediapipe(name: str) -> None:
+    graph = original(name).graph
+    outputs = [graph.tensors[index] for index in graph.outputs]
+    inputs = seeded_inputs(graph, seeds=3)
+    sizes = [tensor.size for tensor in outputs]
+    plain, xnnpack = (
+        [run(path(name), values, sizes, delegate) for values in inputs] for delegate in ("tflite", "xnnpack")
+    )
+    made = run_keras(converted(name), [np.concatenate(values) for values in zip(*inputs, strict=True)])
+    for i, tensor in enumerate(outputs):
+        references = [np.stack([output[i] for output in runs]).reshape(made[i].shape) for runs in (plain, xnnpack)]
+        comparison = compare(tensor.name, made[i], *references)
+        assert comparison.verdict is Verdict.OK, comparison

@@ -1,0 +1,132 @@
+"""Verification can fail: every damage to a converted model is noticed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import parity
+from parity.compare import RELATIVE, SPREADS, Verdict, compare
+from parity.verification import RANGES, seeded_inputs
+from tests.models import converted, original
+
+NAME = "palm_detection_full"
+REFERENCE = np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 3, 4)
+OTHER_KERNELS = REFERENCE + np.float32(1e-6)
+
+
+def change(model: Any, path: str, damage: Callable[[Any], float]) -> None:
+    """Replace the middle element of one variable."""
+    (variable,) = (v for v in model.trainable_variables if v.path == path)
+    values = np.array(keras.ops.convert_to_numpy(variable))
+    values.flat[values.size // 2] = damage(values)
+    variable.assign(values)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "conv2d/kernel",
+        "depthwise_conv2d_13/kernel",
+        "p_re_lu/alpha",
+        "conv2d_16/bias",
+        "regressor_palm_8_NO_PRUNING/kernel",
+    ],
+)
+def test_one_weight_off_by_a_thousandth_of_its_range(path: str) -> None:
+    model = converted(NAME)
+    change(model, path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values))
+    assert not parity.verify(original(NAME), model, seeds=1).ok
+
+
+def test_one_nan() -> None:
+    model = converted(NAME)
+    change(model, "classifier_palm_8_NO_PRUNING/kernel", lambda _: np.nan)
+    verdicts = {c.name: c.verdict for c in parity.verify(original(NAME), model, seeds=1).comparisons}
+    assert verdicts == {"Identity": Verdict.OK, "Identity_1": Verdict.NOT_FINITE}
+
+
+def test_outputs_swapped() -> None:
+    model = converted("iris_landmark")
+    swapped = keras.Model(model.input, model.outputs[::-1])
+    verdicts = [c.verdict for c in parity.verify(original("iris_landmark"), swapped, seeds=1).comparisons]
+    assert verdicts == [Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
+
+
+def test_outputs_of_equal_shape_swapped() -> None:
+    model = converted("hand_landmark_full")
+    order = [0, 2, 1, 3]
+    swapped = keras.Model(model.input, [model.outputs[i] for i in order])
+    verdicts = [c.verdict for c in parity.verify(original("hand_landmark_full"), swapped, seeds=1).comparisons]
+    assert verdicts == [Verdict.OK, Verdict.DIFFERS, Verdict.DIFFERS, Verdict.OK]
+
+
+def test_an_output_is_missing() -> None:
+    model = converted("iris_landmark")
+    verdicts = [
+        c.verdict
+        for c in parity.verify(
+            original("iris_landmark"), keras.Model(model.input, model.outputs[:1]), seeds=1
+        ).comparisons
+    ]
+    assert verdicts == [Verdict.OK, Verdict.ABSENT]
+
+
+def test_another_window() -> None:
+    """The bug that the project exists for: every weight is right, one pool window is not."""
+    model = converted(NAME)
+    config = model.get_config()
+    (pool,) = (layer for layer in config["layers"] if layer["name"] == "max_pooling2d")
+    pool["config"] |= {"pool_size": (5, 5), "padding": "same"}
+    wrong = keras.Model.from_config(config)
+    wrong.set_weights(model.get_weights())
+    assert not parity.verify(original(NAME), wrong, seeds=1).ok
+
+
+def test_inputs_are_seeded_and_cover_both_ranges() -> None:
+    graph = original(NAME).graph
+    first, second = seeded_inputs(graph, 3), seeded_inputs(graph, 3)
+    assert len(first) == 3 * len(RANGES)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, second, strict=True))
+    assert [(round(float(v[0].min())), round(float(v[0].max()))) for v in first[:2]] == [(0, 1), (-1, 1)]
+    assert not np.array_equal(first[0][0], first[2][0])
+
+
+def test_equal_passes() -> None:
+    assert compare("t", REFERENCE, REFERENCE, REFERENCE).verdict is Verdict.OK
+
+
+def test_limit_is_the_spread_or_the_rounding_of_the_span() -> None:
+    spread = float(np.abs(OTHER_KERNELS - REFERENCE).max())
+    assert compare("t", REFERENCE, REFERENCE, OTHER_KERNELS).limit == max(SPREADS * spread, RELATIVE * 2)
+    assert compare("t", REFERENCE, REFERENCE, REFERENCE).limit == RELATIVE * 2
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, -np.inf, 1e-4, -1e-4])
+def test_one_damaged_element_is_caught(damage: float) -> None:
+    hurt = REFERENCE.copy()
+    hurt[1, 2, 3] += damage
+    expected = Verdict.DIFFERS if np.isfinite(damage) else Verdict.NOT_FINITE
+    assert compare("t", hurt, REFERENCE, OTHER_KERNELS).verdict is expected
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["plain", "xnnpack"])
+def test_a_reference_that_is_not_finite_never_passes(bad: float, where: str) -> None:
+    """An infinite reference must not make the limit infinite."""
+    hurt = REFERENCE.copy()
+    hurt[0, 0, 0] = bad
+    runs = {"plain": REFERENCE, "xnnpack": REFERENCE} | {where: hurt}
+    assert compare("t", runs["plain"], runs["plain"], runs["xnnpack"]).verdict is Verdict.NOT_FINITE
+
+
+def test_absence_and_other_shapes_never_pass() -> None:
+    assert compare("t", None, REFERENCE, REFERENCE).verdict is Verdict.ABSENT
+    assert compare("t", REFERENCE[:1], REFERENCE, REFERENCE).verdict is Verdict.OTHER_SHAPE
+    assert compare("t", REFERENCE[..., None], REFERENCE, REFERENCE).verdict is Verdict.OTHER_SHAPE
+
+
+def test_nothing_compared_is_not_a_success() -> None:
+    assert not parity.verification.Verification((), 6, ()).ok
