@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from converter.errors import UnsupportedModel, UnsupportedOp
 from converter.graph import Graph, Op
-from converter.naming import Namer
+from converter.naming import Namer, safe
 from converter.ops import OPS, OpView
 from converter.passes import fold_storage
 from converter.specs import Blueprint, LayerSpec, Ref, Step
@@ -27,7 +27,7 @@ def lower(op: Op, graph: Graph) -> list[Step]:
     view = OpView(op, graph)
     if op.kind not in OPS:
         what = "custom op" if op.is_custom else "op"
-        raise UnsupportedOp(f"{op}: this {what} has no Keras equivalent yet", hint=f"known: {', '.join(sorted(OPS))}")
+        raise UnsupportedOp(f"{op}: this {what} has no Keras equivalent here")
     for index in (*op.inputs, *op.outputs):
         tensor = graph.tensors[index] if index is not None else None
         if tensor and tensor.storage is None and tensor.dtype != "FLOAT32":
@@ -56,24 +56,23 @@ def blueprint(graph: Graph, name: str = "model") -> Blueprint:
 
     Raises:
         UnsupportedOp: At least one operator has no Keras equivalent; all of them are listed.
-        UnsupportedModel: An input has no batch axis or is not float32.
+        UnsupportedModel: An input has no batch axis or is not float32, or an output is a constant.
     """
+    _check_ends(graph)
     problems = survey(graph)
     if problems:
-        reasons = list(dict.fromkeys(str(error) for error in problems))
-        raise UnsupportedOp("\n".join(reasons[:10] + [f"and {len(reasons) - 10} more"] * (len(reasons) > 10)))
+        hint = f"`unlite inspect` lists what a model needs; known here: {', '.join(sorted(OPS))}"
+        raise UnsupportedOp("\n".join(str(problem) for problem in problems), hint)
     graph = fold_storage(graph)
-    _check_inputs(graph)
     namer = Namer(graph, name)
-    inputs = {namer.input(graph.tensors[index]): index for index in graph.inputs}
+    inputs = {namer.input(graph.tensors[index].name): index for index in graph.inputs}
     specs = [spec for op in graph.ops for spec in _specs(op, graph, namer)]
     outputs, identities = _outputs(graph, specs, namer)
     return Blueprint(namer.model, graph, tuple(_used([*specs, *identities], outputs)), inputs, outputs)
 
 
-def _check_inputs(graph: Graph) -> None:
-    for index in graph.inputs:
-        tensor = graph.tensors[index]
+def _check_ends(graph: Graph) -> None:
+    for tensor in (graph.tensors[index] for index in graph.inputs):
         if not tensor.shape:
             raise UnsupportedModel(f"input {tensor} is a scalar: there is no batch axis to leave free")
         if tensor.dtype != "FLOAT32":
@@ -81,6 +80,9 @@ def _check_inputs(graph: Graph) -> None:
                 f"input {tensor} is {tensor.dtype}; only float32 graphs can be trained",
                 hint="use the float (or float16) version of the model, not the quantized one",
             )
+    for tensor in (graph.tensors[index] for index in graph.outputs):
+        if tensor.storage:
+            raise UnsupportedModel(f"output {tensor} is a constant: no layer computes it")
 
 
 def _specs(op: Op, graph: Graph, namer: Namer) -> Iterator[LayerSpec]:
@@ -107,12 +109,11 @@ def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[s
     outputs: dict[str, Ref] = {}
     identities = []
     for position, index in enumerate(graph.outputs):
-        wanted = namer.output(graph.tensors[index])
         made_by = last.get(index)
-        if made_by and made_by.name == wanted and wanted not in outputs:
-            outputs[wanted] = index
+        if made_by and made_by.name == safe(graph.tensors[index].name) and made_by.name not in outputs:
+            outputs[made_by.name] = index
             continue
-        name, ref = namer.unique(wanted), f"output:{position}"
+        name, ref = namer.output(graph.tensors[index].name), f"output:{position}"
         op = made_by.op if made_by else Op(-1, "IDENTITY", (index,), (index,), {})
         identities.append(LayerSpec(name, "Identity", {}, {}, (index,), (ref,), op))
         outputs[name] = ref

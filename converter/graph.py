@@ -53,7 +53,7 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Sparsity:
-    """How the values of a sparse tensor are laid out; `converter.sparse` has the rules."""
+    """How the values of a sparse tensor are laid out; `converter.constants.densify` has the rules."""
 
     traversal_order: tuple[int, ...]
     block_map: tuple[int, ...]

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from itertools import takewhile
 
-from converter.graph import Graph, Tensor
+from converter.graph import Graph
 
 # The operation names that say "this fragment is the layer itself", by Keras class.
 OPERATIONS = {
@@ -25,6 +25,7 @@ OPERATIONS = {
     "Concatenate": ("concat",),
 }
 _DECORATION = re.compile(r"__xeno_compat__\d+|_(dequantize|densify)\d*$|:\d+$")
+_TRAILING_NUMBER = re.compile(r"\d+$")
 _MEANINGLESS = re.compile(r"^(StatefulPartitionedCall|PartitionedCall|Identity|tensor)(_\d+)?$")
 
 
@@ -33,20 +34,25 @@ class Namer:
 
     def __init__(self, graph: Graph, model: str) -> None:
         self.model = safe(model)
-        self._taken: Counter[str] = Counter()
+        self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
         self._outputs = {safe(graph.tensors[i].name) for i in graph.outputs}
         scopes = [part for t in graph.tensors for part in _fragments(t.name) if part.count("/") > 1]
         levels = zip(*(scope.split("/")[:-2] for scope in scopes), strict=False)
         shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
         self._scope = "".join(f"{name}/" for name in shared)
 
-    def input(self, tensor: Tensor) -> str:
+    def input(self, tensor: str) -> str:
         """The file's own name, as far as Keras allows it."""
-        return self.unique(safe(tensor.name.removesuffix(":0")))
+        return self.unique(safe(tensor.removesuffix(":0")))
 
-    def output(self, tensor: Tensor) -> str:
-        """The file's own name; not yet unique."""
-        return safe(tensor.name)
+    def output(self, tensor: str) -> str:
+        """The file's own name, which is kept for this one; a second output of that name gets a number."""
+        name = safe(tensor)
+        if name in self._taken:
+            return self.unique(name)
+        self._taken.add(name)
+        return name
 
     def layer(self, layer: str, kernel: str | None, output: str, *, is_last: bool) -> str:
         """Name one layer.
@@ -57,27 +63,33 @@ class Namer:
             output: Name of the tensor that its operator computes.
             is_last: Whether it is the layer that gives that tensor, not one before it in the same operator.
         """
-        operations = OPERATIONS.get(layer, ())
+        name = self._readable(layer, kernel, output, is_last=is_last)
+        if is_last and name == safe(output) in self._outputs - self._taken:
+            return self.output(output)
+        return self.unique(name)
+
+    def _readable(self, layer: str, kernel: str | None, output: str, *, is_last: bool) -> str:
+        operations = {_TRAILING_NUMBER.sub("", name) for name in OPERATIONS.get(layer, ())}
         for source in filter(None, (kernel, output)):
             for fragment in _fragments(source):
                 path, _, operation = fragment.rpartition("/")
-                if path and re.sub(r"\d+$", "", operation) in {re.sub(r"\d+$", "", name) for name in operations}:
-                    return self.unique(self._short(path))
+                if path and _TRAILING_NUMBER.sub("", operation) in operations:
+                    return self._short(path)
         if is_last and safe(output) in self._outputs:
-            return self.unique(safe(output))
+            return safe(output)
         last = _fragments(output)[-1]
         readable = self._short(last.rpartition("/")[0] or last)
         if is_last and not _MEANINGLESS.match(readable):
-            return self.unique(readable)
-        return self.unique(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", layer).lower().replace("2_d", "2d"))
+            return readable
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", layer).lower()
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`… once it is taken, as Keras numbers its own."""
         chosen = name
-        while chosen in self._taken:
-            chosen = f"{name}_{self._taken[name]}"
-            self._taken[name] += 1
-        self._taken[chosen] += 1
+        while chosen in self._taken or chosen in self._outputs:
+            self._numbers[name] += 1
+            chosen = f"{name}_{self._numbers[name]}"
+        self._taken.add(chosen)
         return chosen
 
     def _short(self, path: str) -> str:

@@ -124,19 +124,21 @@ def _check_order(graph: Graph) -> None:
     ready = set(graph.inputs) | {t.index for t in graph.tensors if t.storage or t.is_variable or not t.size}
     for op in graph.ops:
         _check_op(op, graph, ready)
-        ready.update(op.outputs)
     for index in graph.outputs:
         if _at(graph.tensors, index, "the list of outputs", "tensor").index not in ready:
             raise MalformedModel(f"output {graph.tensors[index]} is never computed")
 
 
 def _check_op(op: Op, graph: Graph, ready: set[int]) -> None:
+    """Check one op's operands and results; the results are added to `ready`."""
     for index in op.inputs:
         if index is not None and _at(graph.tensors, index, str(op), "tensor").index not in ready:
             raise MalformedModel(f"{op} reads {graph.tensors[index]}, which nothing has computed yet")
     for index in op.outputs:
-        if _at(graph.tensors, index, str(op), "tensor").index in ready:
+        # A tensor without elements is ready from the start, whether something computes it or not.
+        if _at(graph.tensors, index, str(op), "tensor").size and index in ready:
             raise MalformedModel(f"{op} computes {graph.tensors[index]} once more")
+        ready.add(index)
 
 
 def _tensor(index: int, fields: Fields, buffers: list[memoryview]) -> Tensor:

@@ -24,8 +24,12 @@ def check_output(path: str | os.PathLike[str]) -> Path:
         raise OutputNotWritten(f"{path} does not end in {SUFFIX}", hint=f"try {path.stem or 'model'}{SUFFIX}")
     if not path.parent.is_dir():
         raise OutputNotWritten(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OutputNotWritten(f"{path} cannot be written")
+    if path.is_dir():
+        raise OutputNotWritten(f"{path} cannot be written: it is a folder")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()  # permissions alone do not say it
+    except OSError as error:
+        raise OutputNotWritten(f"{path} cannot be written: {error.strerror}") from None
     return path
 
 

@@ -90,7 +90,8 @@ def find(name_or_path: str | os.PathLike[str], tell: Tell | None = None) -> Path
         DownloadFailed: It is known but cannot be fetched.
     """
     path = Path(name_or_path)
-    if path.exists() or path.suffix or len(path.parts) > 1:
+    is_name = str(name_or_path) in known() and not path.is_file()
+    if not is_name and (path.exists() or path.suffix or len(path.parts) > 1):
         return path
     return fetch(str(name_or_path), tell)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import converter
 from parity.detection import PALM, best_detection
 from parity.pictures import as_input, draw_hand
-from parity.runners import run_keras
+from parity.runners import keras_runner
 
 WRIST, MIDDLE_FINGER = 0, 2
 
@@ -23,7 +23,7 @@ def find_hand(model: Path, picture: Path) -> str:
     from PIL import ImageDraw
 
     hand = draw_hand(PALM.size)
-    regressors, logits = run_keras(converter.load(model), [as_input(hand)])
+    regressors, logits = keras_runner(converter.load(model))([as_input(hand)])
     found = best_detection(regressors[0], logits[0], PALM)
     corners = [share * PALM.size for share in found.box]
     points = found.keypoints[[WRIST, MIDDLE_FINGER]] * PALM.size

@@ -1,7 +1,7 @@
 """How to run the original, where LiteRT cannot run all of it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +9,7 @@ from converter.blueprint import blueprint
 from converter.graph import Model
 from converter.rebuild import make_layer
 from converter.rewrite import TRANSPOSE_BIAS, builtin_only, without_custom_ops
-from parity.runners import Array, Kernels, LiteRT, run_keras
-
-Run = Callable[[Sequence[Array]], list[Array]]
+from parity.runners import Array, Kernels, LiteRT, Run, keras_runner
 
 
 class Reference:
@@ -60,7 +58,7 @@ class Hybrid:
         self._graph = plan.graph
         self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels)
         self._custom = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
-        self._layers = {spec.op.index: make_layer(spec) for spec in plan.specs if spec.op in self._custom}
+        self._layers = {spec.op.index: keras_runner(make_layer(spec)) for spec in plan.specs if spec.op in self._custom}
         self._fed = sorted({index for op in self._custom for index in op.outputs})
         read = {index for op in self._custom for index in op.inputs if index is not None}
         known = {*plan.graph.inputs, *self._fed, *plan.graph.outputs}
@@ -77,7 +75,7 @@ class Hybrid:
             before = [values[index] for index in self._fed]
             for op in self._custom:
                 operands = [values[index] for index in op.inputs if index is not None and index in values]
-                values |= dict(zip(op.outputs, run_keras(self._layers[op.index], operands), strict=True))
+                values |= dict(zip(op.outputs, self._layers[op.index](operands), strict=True))
             outputs = self._invoke(values)
             if all(np.array_equal(values[index], old) for index, old in zip(self._fed, before, strict=True)):
                 break

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 10_000
 
 
+class _Console(Console):
+    """Leaves a closed pipe to the command line, where rich would exit with 1: a code that has a meaning here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console(file: TextIO | None = None) -> Console:
     """A console as wide as the terminal, or wide enough for everything when piped."""
-    console = Console(file=file, highlight=False, soft_wrap=True)
+    console = _Console(file=file, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console

@@ -1,6 +1,6 @@
 """Run a model: arrays in, arrays out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,8 @@ from converter.errors import VerificationImpossible
 
 Array = NDArray[np.float32]
 Kernels = Literal["plain", "xnnpack"]
+# One array per input → one array per output.
+Run = Callable[[Sequence[Array]], list[Array]]
 
 
 class LiteRT:
@@ -53,18 +55,28 @@ class LiteRT:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
-def run_keras(model: Any, inputs: Sequence[Array]) -> list[Array]:
-    """One call of a Keras model, in inference mode.
+def keras_runner(model: Any) -> Run:
+    """How to call a Keras model, or one layer, in inference mode.
 
     Args:
-        model: Any `keras.Model`.
-        inputs: One array per input, with any batch.
+        model: Any `keras.Model` or `keras.layers.Layer`.
 
     Returns:
-        One array per output, in the model's order.
+        A function: one array per input, with any batch → one array per output, in the model's order.
     """
     import keras
 
-    outputs = model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
-    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
+    def call(inputs: list[Any]) -> Any:
+        return model(inputs if len(inputs) > 1 else inputs[0], training=False)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        # Without this JAX compiles every operation of its own, which takes five times as long.
+        call = jax.jit(call)
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        made = call(list(inputs))
+        return [keras.ops.convert_to_numpy(output) for output in (made if isinstance(made, (list, tuple)) else [made])]
+
+    return run

@@ -10,7 +10,7 @@ from converter.blueprint import blueprint
 from converter.graph import Graph, Model
 from parity.compare import Comparison, Verdict, compare
 from parity.reference import Reference
-from parity.runners import Array, run_keras
+from parity.runners import Array, keras_runner
 
 # The ranges that image models are fed with; each seed gives one input in each.
 RANGES = ((0.0, 1.0), (-1.0, 1.0))
@@ -64,7 +64,7 @@ def verify(
         if progress:
             progress(done, len(inputs))
     # All at once in Keras, so that a batch axis which is not free shows.
-    made = run_keras(candidate, [np.concatenate(values) for values in zip(*inputs, strict=True)])
+    made = keras_runner(candidate)([np.concatenate(values) for values in zip(*inputs, strict=True)])
     comparisons = [
         compare(name, made[i] if i < len(made) else None, _joined(plain, i), _joined(xnnpack, i))
         for i, name in enumerate(blueprint(model.graph).outputs)

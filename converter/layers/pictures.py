@@ -54,8 +54,9 @@ class ResizeBilinear(ConfiguredLayer):
         if self.align_corners and size > 1:
             return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
         if self.half_pixel_centers:
-            centres = np.multiply(positions + np.float32(0.5), extent / size, dtype=np.float32)
-            return np.maximum(centres - np.float32(0.5), np.float32(0))
+            centres: NDArray[np.float32] = np.multiply(positions + np.float32(0.5), extent / size, dtype=np.float32)
+            np.maximum(centres - np.float32(0.5), np.float32(0), out=centres)
+            return centres
         return np.multiply(positions, extent / size, dtype=np.float32)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

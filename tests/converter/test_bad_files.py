@@ -198,6 +198,7 @@ def _set(path: str, value: Any) -> Callable[[Builder], None]:
         ("operators.0.inputs", [3, 1, -1], "op #0 CONV_2D reads tensor #3 'result', which nothing has computed"),
         ("tensors.1.buffer", 0, "op #0 CONV_2D reads tensor #1 'kernel', which nothing has computed"),
         ("operators.1.outputs", [2], "op #1 MAX_POOL_2D computes tensor #2 'convolved' once more"),
+        ("operators.0.outputs", [2, 2], "op #0 CONV_2D computes tensor #2 'convolved' once more"),
         ("operators.0.outputs", [0], "op #0 CONV_2D computes tensor #0 'input' once more"),
         ("operators.0.outputs", [1], "op #0 CONV_2D computes tensor #1 'kernel' once more"),
     ],

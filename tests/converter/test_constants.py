@@ -50,7 +50,7 @@ def element(dense: NDArray[Any], layout: Layout, coordinates: dict[int, int]) ->
 
 def encode(dense: NDArray[Any], layout: Layout) -> tuple[Sparsity, list[Any]]:
     """Store `dense` as the schema describes it, one element at a time: slow, and without numpy's indexing."""
-        extents = [extent // layout.blocks.get(axis, 1) for axis, extent in enumerate(dense.shape)]
+    extents = [extent // layout.blocks.get(axis, 1) for axis, extent in enumerate(dense.shape)]
     extents += layout.blocks.values()
 
     def is_empty(node: dict[int, int]) -> bool:
@@ -110,8 +110,7 @@ def test_the_random_layouts_cover_what_there_is() -> None:
     assert sum(len(layout.compressed) > 1 for _, layout in cases) > 20
 
 
-def test_the_example_of_the_schema() -> None:
-    """8×8 in blocks of 4×4 is not spelled out there; this 4×4 in blocks of 2×2 is small enough to see."""
+def test_blocks_that_are_small_enough_to_see() -> None:
     dense = np.zeros((4, 4), np.float32)
     dense[0:2, 2:4] = [[1, 2], [3, 4]]
     dense[2:4, 0:2] = [[5, 6], [7, 8]]
@@ -125,6 +124,13 @@ def test_a_sparse_layout_with_another_number_of_values(values: list[float]) -> N
     sparsity, _ = encode(np.array([0, 5, 0, 7], np.float32), Layout((0,), {}, frozenset({0}), "uint8"))
     with pytest.raises(MalformedModel, match=f"w: .* 2 places for {len(values)} values"):
         densify(np.array(values, np.float32), (4,), sparsity, "w")
+
+
+def test_segments_that_go_back() -> None:
+    segments, indices = np.array([0, 3, 2], np.uint8).data, np.array([0, 1], np.uint8).data
+    sparsity = Sparsity((0, 1), (), (Dimension(2), Dimension(0, segments, indices)))
+    with pytest.raises(MalformedModel, match="w: the segments of a compressed level do not fit"):
+        densify(np.ones(2, np.float32), (2, 4), sparsity, "w")
 
 
 def read_one(builder: Builder, constant: int, dtype: str = "FLOAT32") -> NDArray[Any]:

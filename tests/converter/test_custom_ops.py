@@ -10,7 +10,7 @@ import fixtures
 from converter.errors import UnsupportedOp
 from converter.ops import OPS
 from fixtures.custom_op_cases import CASES, Case, build
-from parity.runners import run_keras
+from parity.runners import keras_runner
 
 GOLDEN = Path(fixtures.__file__).parent / "golden"
 # Sums and trigonometric functions in another order than MediaPipe's: 16 roundings of the largest value.
@@ -28,7 +28,7 @@ def test_agrees_with_mediapipe(case: Case) -> None:
     with np.load(GOLDEN / "custom_ops.npz") as golden:
         wanted = [golden[f"{case.name}.output{i}"] for i in range(len(case.output_shapes))]
         assert all(np.array_equal(golden[f"{case.name}.input{i}"], value) for i, value in enumerate(case.inputs))
-    for got, reference in zip(run_keras(model, twice), wanted, strict=True):
+    for got, reference in zip(keras_runner(model)(twice), wanted, strict=True):
         for half in np.split(got, 2):
             np.testing.assert_allclose(half, reference, rtol=0, atol=TOLERANCE * max(1, np.abs(reference).max()))
 

@@ -5,7 +5,7 @@ import pytest
 
 import converter
 from converter.ops import OPS
-from parity.runners import LiteRT, run_keras
+from parity.runners import LiteRT, keras_runner
 from parity.verification import seeded_inputs
 from tests.converter.cases import CASES, Case
 
@@ -27,6 +27,6 @@ def test_agrees_with_litert(case: Case) -> None:
     litert = LiteRT(case.data, "plain")
     wanted = [litert.run(values)[0] for values in inputs]
     # Two at once: the batch axis has to be free.
-    (got,) = run_keras(converter.convert(model), [np.concatenate(values) for values in zip(*inputs, strict=True)])
+    (got,) = keras_runner(converter.convert(model))([np.concatenate(values) for values in zip(*inputs, strict=True)])
     assert got.shape == (len(inputs), *wanted[0].shape[1:])
     np.testing.assert_allclose(got, np.concatenate(wanted), rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max()))

@@ -5,12 +5,12 @@ import pytest
 
 from fixtures.make_golden import FOLDER, MODEL, OUTPUTS, SEEDS, differences, face_input
 from parity.compare import RELATIVE, SPREADS
-from parity.runners import run_keras
+from parity.runners import keras_runner
 from tests.models import converted
 
 
 def test_face_landmark_with_attention() -> None:
-    made = run_keras(converted(MODEL), [np.concatenate([face_input(seed) for seed in SEEDS])])
+    made = keras_runner(converted(MODEL))([np.concatenate([face_input(seed) for seed in SEEDS])])
     with np.load(FOLDER / f"{MODEL}.npz") as golden:
         for name, output in zip(OUTPUTS, made, strict=True):
             plain = golden[name]

@@ -5,7 +5,7 @@ import pytest
 
 from fixtures.mediapipe_runtime import run
 from parity.compare import Verdict, compare
-from parity.runners import run_keras
+from parity.runners import keras_runner
 from parity.verification import seeded_inputs
 from tests.models import NAMES, converted, original, path
 
@@ -20,7 +20,7 @@ def test_agrees_with_mediapipe(name: str) -> None:
     plain, xnnpack = (
         [run(path(name), values, sizes, delegate) for values in inputs] for delegate in ("tflite", "xnnpack")
     )
-    made = run_keras(converted(name), [np.concatenate(values) for values in zip(*inputs, strict=True)])
+    made = keras_runner(converted(name))([np.concatenate(values) for values in zip(*inputs, strict=True)])
     for i, tensor in enumerate(outputs):
         references = [np.stack([output[i] for output in runs]).reshape(made[i].shape) for runs in (plain, xnnpack)]
         comparison = compare(tensor.name, made[i], *references)

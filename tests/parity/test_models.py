@@ -11,22 +11,21 @@ import pytest
 
 import converter
 import parity
-from parity.runners import run_keras
+from parity.runners import keras_runner
 from parity.verification import seeded_inputs
 from tests.gradients import gradients
 from tests.models import NAMES, converted, original
 
-# What a user's own program would do; nothing of unlite but the layers is imported.
+# What a user's own program would do: nothing of unlite but the layers is imported to load.
 RELOAD = """
 import sys, pathlib
 import numpy as np
 import keras
 import converter.layers
-for path in map(pathlib.Path, sys.argv[1:]):
-    model = keras.saving.load_model(path, safe_mode=True)
-    made = model(np.load(path.with_suffix(".in.npy")), training=False)
-    made = made if isinstance(made, list) else [made]
-    np.savez(path.with_suffix(".out.npz"), *[keras.ops.convert_to_numpy(output) for output in made])
+models = {path: keras.saving.load_model(path, safe_mode=True) for path in map(pathlib.Path, sys.argv[1:])}
+from parity.runners import keras_runner
+for path, model in models.items():
+    np.savez(path.with_suffix(".out.npz"), *keras_runner(model)([np.load(path.with_suffix(".in.npy"))]))
 """
 
 
@@ -55,7 +54,7 @@ def test_looks_like_the_original(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variable_can_be_trained(name: str) -> None:
     model, inputs = converted(name), batch(name)
-    before = run_keras(model, inputs)
+    before = keras_runner(model)(inputs)
     found = gradients(model, inputs)
     assert [path for path, gradient in found.items() if gradient is None] == []
     assert [path for path, gradient in found.items() if not np.isfinite(gradient).all()] == []
@@ -63,7 +62,7 @@ def test_every_variable_can_be_trained(name: str) -> None:
     assert [path for path, gradient in found.items() if not gradient.any()] == []
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in found.values()], model.trainable_variables)
-    after = run_keras(model, inputs)
+    after = keras_runner(model)(inputs)
     for old, new in zip(before, after, strict=True):
         assert np.isfinite(new).all()
         assert not np.array_equal(old, new)
@@ -85,7 +84,7 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[A
         model, inputs = converted(name), batch(name)
         converter.save(model, folder / f"{name}.keras")
         np.save(folder / f"{name}.in.npy", inputs[0])
-        here[name] = run_keras(model, inputs)
+        here[name] = keras_runner(model)(inputs)
     files = [str(folder / f"{name}.keras") for name in NAMES]
     subprocess.run([sys.executable, "-c", RELOAD, *files], check=True)
     there = {}
@@ -108,6 +107,6 @@ def test_load_gives_the_same_model(tmp_path: Path) -> None:
     model, inputs = converted(name), batch(name)
     converter.save(model, tmp_path / "model.keras")
     for mine, theirs in zip(
-        run_keras(model, inputs), run_keras(converter.load(tmp_path / "model.keras"), inputs), strict=True
+        keras_runner(model)(inputs), keras_runner(converter.load(tmp_path / "model.keras"))(inputs), strict=True
     ):
         assert mine.tobytes() == theirs.tobytes()
