@@ -1,10 +1,11 @@
 """Blueprint → a functional `keras.Model` whose weights are the file's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import MissingBackend, ShapeDisagreement
-from converter.specs import Blueprint, LayerSpec, Ref
+from converter.specs import Blueprint, LayerSpec, Ref, Weight
 
 if TYPE_CHECKING:
     import keras
@@ -36,11 +37,11 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
     for done, spec in enumerate(plan.specs, start=1):
         layer = make_layer(spec)
         operands = [values[ref] for ref in spec.inputs]
-        made = layer(operands[0] if len(operands) == 1 else operands)
+        with _weights_as_initializers(layer, spec, plan):
+            made = layer(operands[0] if len(operands) == 1 else operands)
         for ref, value in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
             _check_shape(ref, value, spec, plan)
             values[ref] = value
-        _set_weights(layer, spec, plan)
         if progress:
             progress(done, len(plan.specs))
     outputs = [values[ref] for ref in plan.outputs.values()]
@@ -89,11 +90,33 @@ def _check_shape(ref: Ref, value: Any, spec: LayerSpec, plan: Blueprint) -> None
         )
 
 
-def _set_weights(layer: Any, spec: LayerSpec, plan: Blueprint) -> None:
+@contextmanager
+def _weights_as_initializers(layer: Any, spec: LayerSpec, plan: Blueprint) -> Iterator[None]:
+    """Let a layer be built with its weights: drawing random numbers first takes longer than all the rest.
+
+    Afterwards the layer has its own initializers again, so that its configuration is an ordinary one.
+    """
+    own = {}
     for attribute, weight in spec.weights.items():
-        array = weight.layout.to_keras(plan.graph.tensors[weight.tensor].array())
-        variable = getattr(layer, attribute)
-        if tuple(variable.shape) != array.shape:
-            tensor = plan.graph.tensors[weight.tensor]
-            raise ShapeDisagreement(f"{spec.op}: {tensor} has shape {array.shape}, {variable.path} {variable.shape}")
-        variable.assign(array)
+        name = f"{attribute}_initializer"
+        if not hasattr(layer, name):  # DepthwiseConv2D, the only one that calls it otherwise
+            name = "depthwise_initializer"
+        own[name] = getattr(layer, name)
+        setattr(layer, name, _initializer(weight, spec, plan))
+    yield
+    for name, initializer in own.items():
+        setattr(layer, name, initializer)
+
+
+def _initializer(weight: Weight, spec: LayerSpec, plan: Blueprint) -> Callable[..., Any]:
+    tensor = plan.graph.tensors[weight.tensor]
+    array = weight.layout.to_keras(tensor.array())
+
+    def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
+        if tuple(shape) != array.shape:
+            raise ShapeDisagreement(f"{spec.op}: {tensor} has shape {array.shape}, {spec.name} needs {tuple(shape)}")
+        from keras import ops
+
+        return ops.convert_to_tensor(array, dtype=dtype)
+
+    return initialize

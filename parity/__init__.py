@@ -19,7 +19,7 @@ __all__ = ["verify"]
 
 
 def verify(
-    model: "Model", candidate: Any, *, seeds: int = 3, progress: Callable[[int, int], None] | None = None
+    model: "Model", candidate: Any, *, seeds: int = 5, progress: Callable[[int, int], None] | None = None
 ) -> "Verification":
     """Run the original in LiteRT and the candidate in Keras on the same inputs, and compare every output.
 

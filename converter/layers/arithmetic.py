@@ -17,7 +17,7 @@ class _WithValue(ConfiguredLayer):
     """
 
     arguments = ("shape",)
-    neutral = "zeros"
+    value_initializer: Any = "zeros"
 
     def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -25,7 +25,7 @@ class _WithValue(ConfiguredLayer):
 
     def build(self, _: Shape) -> None:
         """Create `value`, with no effect until it is set."""
-        self.value = self.add_weight(name="value", shape=self.shape, initializer=self.neutral)
+        self.value = self.add_weight(name="value", shape=self.shape, initializer=self.value_initializer)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Broadcasting from the right."""
@@ -37,7 +37,7 @@ class _WithValue(ConfiguredLayer):
 class Scale(_WithValue):
     """x · value: what is left of a batch normalization, or a unit conversion."""
 
-    neutral = "ones"
+    value_initializer = "ones"
 
     def call(self, x: KerasTensor) -> KerasTensor:
         """Multiply."""
