@@ -83,7 +83,8 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
     operators = table("operator", "#count")
     for kind, count in summary["operators"].items():
         operators.add_row(f"{kind} (custom)" if kind in summary["custom_operators"] else kind, str(count))
-    console.print(tensors, storage, operators, sep="\n")
+    for part in (tensors, storage, operators):
+        console.print(part, end="\n\n")
     for what in ("metadata", "signatures"):
         if summary[what]:
             console.print(f"{what}: {', '.join(summary[what])}", markup=False)
