@@ -25,7 +25,9 @@ DTYPES = {
 
 
 def decode(tensor: Tensor) -> NDArray[np.generic]:
-    """The dense value of a constant tensor; see `Tensor.array`.
+    """The value of a constant: dense, in the file's axis order, as the type that operators see.
+
+    A view on the file where it is stored that way; else (fp16, sparse, quantized) a new array.
 
     Raises:
         MalformedModel: It is no constant, its sparse layout contradicts its shape, or it lacks a scale.

@@ -1,16 +1,12 @@
-"""What a `.tflite` file says, as frozen values. Constants are views on the file, decoded on demand."""
+"""What a `.tflite` file says, as frozen values. Constants are views on the file; `converter.constants` decodes them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from converter.errors import MalformedModel, UnsupportedModel
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 # Bits per element; STRING, RESOURCE and VARIANT have no fixed size.
 BITS = {
@@ -108,15 +104,6 @@ class Tensor:
         if self.storage is None or self.storage.sparsity or self.dtype not in ("INT32", "INT64"):
             raise MalformedModel(f"{self} should be a constant of integers, but is {self.dtype}")
         return tuple(self.storage.data.cast("i" if self.dtype == "INT32" else "q"))
-
-    def array(self) -> "NDArray[np.generic]":
-        """The constant, dense, in the file's axis order, as the type that operators see.
-
-        A view on the file where it is stored that way; else (fp16, sparse, quantized) a new array.
-        """
-        from converter.constants import decode
-
-        return decode(self)
 
 
 @dataclass(frozen=True, slots=True)

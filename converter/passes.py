@@ -12,7 +12,7 @@ STORAGE_OPS = ("DENSIFY", "DEQUANTIZE")
 def fold_storage(graph: Graph) -> Graph:
     """Remove every `DENSIFY` and `DEQUANTIZE` of a constant: its result becomes the constant.
 
-    Nothing is decoded yet: the result keeps the stored bytes, and `Tensor.array` gives the dense float32.
+    Nothing is decoded yet: the result keeps the stored bytes, and `constants.decode` gives the dense float32.
     A `DEQUANTIZE` of something computed stays.
 
     Raises:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from converter.constants import decode
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.specs import Blueprint, LayerSpec, Ref, Weight
 
@@ -110,7 +111,7 @@ def _weights_as_initializers(layer: Any, spec: LayerSpec, plan: Blueprint) -> It
 
 def _initializer(weight: Weight, spec: LayerSpec, plan: Blueprint) -> Callable[..., Any]:
     tensor = plan.graph.tensors[weight.tensor]
-    array = weight.layout.to_keras(tensor.array())
+    array = weight.layout.to_keras(decode(tensor))
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         if tuple(shape) != array.shape:

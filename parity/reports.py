@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from converter.errors import UnliteError
@@ -60,9 +61,9 @@ def native_log_held_back() -> Iterator[TextIO]:
             visible.close()
 
 
-def table(*columns: str, title: str = "") -> Table:
+def table(*columns: str) -> Table:
     """A table without a frame; columns that start with `#` hold numbers and stand right-aligned."""
-    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False)
     for column in columns:
         made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
     return made
@@ -71,23 +72,23 @@ def table(*columns: str, title: str = "") -> Table:
 def print_summary(console: Console, summary: dict[str, Any]) -> None:
     """What `converter.summary.summarize` found."""
     console.print(f"[bold]{summary['name']}[/]  {summary['bytes'] / 1e6:.2f} MB  {summary['parameters']:,} parameters")
-    if summary["description"]:
-        console.print(f"description: {summary['description']}", markup=False)
     tensors = table("", "name", "shape", "type")
     for side in ("inputs", "outputs"):
         for entry in summary[side]:
-            tensors.add_row(side[:-1], entry["name"], _shape(entry["shape"]), entry["dtype"])
+            tensors.add_row(side[:-1], escape(entry["name"]), _shape(entry["shape"]), entry["dtype"])
     storage = table("weights", "#tensors", "#parameters", "#bytes")
     for label, entry in summary["weight_storage"].items():
         storage.add_row(label, *(f"{entry[key]:,}" for key in ("tensors", "parameters", "bytes")))
     operators = table("operator", "#count")
     for kind, count in summary["operators"].items():
-        operators.add_row(f"{kind} (custom)" if kind in summary["custom_operators"] else kind, str(count))
+        operators.add_row(escape(kind) + " (custom)" * (kind in summary["custom_operators"]), str(count))
     for part in (tensors, storage, operators):
-        console.print(part, end="\n\n")
-    for what in ("metadata", "signatures"):
-        if summary[what]:
-            console.print(f"{what}: {', '.join(summary[what])}", markup=False)
+        console.print(part)
+        console.print()
+    facts = {name: ", ".join(summary[name]) for name in ("metadata", "signatures")}
+    for name, fact in ({"description": summary["description"]} | facts).items():
+        if fact:
+            console.print(f"{name}: {fact}", markup=False)
     _print_outlook(console, summary["unsupported"])
 
 
@@ -106,7 +107,7 @@ def print_verification(console: Console, verification: "Verification") -> None:
     for c in verification.comparisons:
         style = "green" if c.verdict == "ok" else "red"
         numbers = (f"{value:.2e}" for value in (c.error, c.spread, c.limit))
-        rows.add_row(c.name, _shape((None, *c.shape[1:])), *numbers, f"[{style}]{c.verdict}[/]")
+        rows.add_row(escape(c.name), _shape((None, *c.shape[1:])), *numbers, f"[{style}]{c.verdict}[/]")
     console.print(rows)
     for note in verification.notes:
         console.print(f"note: {note}", markup=False)

@@ -106,9 +106,8 @@ class PaddedAveragePooling2D(ConfiguredLayer):
         return (batch, *size, channels)
 
 
-@register
-class DepthToSpace(ConfiguredLayer):
-    """Moves channels into blocks of `block_size` × `block_size` pixels.
+class _Blocks(ConfiguredLayer):
+    """Works on blocks of `block_size` × `block_size` pixels.
 
     Args:
         block_size: Edge of a block in pixels.
@@ -119,6 +118,11 @@ class DepthToSpace(ConfiguredLayer):
     def __init__(self, block_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.block_size = block_size
+
+
+@register
+class DepthToSpace(_Blocks):
+    """Moves channels into blocks of pixels."""
 
     def call(self, x: KerasTensor) -> KerasTensor:
         """[N, h, w, b·b·C] → [N, h·b, w·b, C]."""
@@ -136,18 +140,8 @@ class DepthToSpace(ConfiguredLayer):
 
 
 @register
-class SpaceToDepth(ConfiguredLayer):
-    """Moves blocks of `block_size` × `block_size` pixels into channels; the inverse of `DepthToSpace`.
-
-    Args:
-        block_size: Edge of a block in pixels.
-    """
-
-    arguments = ("block_size",)
-
-    def __init__(self, block_size: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.block_size = block_size
+class SpaceToDepth(_Blocks):
+    """Moves blocks of pixels into channels; the inverse of `DepthToSpace`."""
 
     def call(self, x: KerasTensor) -> KerasTensor:
         """[N, h·b, w·b, C] → [N, h, w, b·b·C]."""

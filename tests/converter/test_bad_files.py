@@ -13,6 +13,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import converter
+from converter.constants import decode
 from converter.errors import MalformedModel, ModelNotFound, UnliteError
 from fixtures.builder import Builder, pack
 from tests import models
@@ -66,11 +67,11 @@ def sparse(builder: Builder) -> int:
     return index
 
 
-def decode(data: bytes) -> None:
+def decode_all(data: bytes) -> None:
     """Everything that is done with a file before Keras: read, understand, decode the weights."""
     plan = converter.blueprint(converter.read(data).graph)
     for _, _, tensor, _ in plan.weights():
-        tensor.array()
+        decode(tensor)
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def limited() -> Iterator[None]:
 
 @pytest.mark.parametrize("make", [tiny, stored])
 def test_what_is_damaged_below_is_sound(make: Callable[[], Builder]) -> None:
-    decode(pack(make().model))
+    decode_all(pack(make().model))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_flipped_bytes(make: Callable[[], Builder], flips: int) -> None:
             hurt = data.copy()
             hurt[rng.integers(8, len(data), flips)] ^= rng.integers(1, 256, flips, dtype=np.uint8)
             try:
-                decode(hurt.tobytes())
+                decode_all(hurt.tobytes())
             except UnliteError:
                 refused += 1
     assert refused > FLIPPED_FILES // 10  # a flip in a weight, or in what nobody reads, does no harm
@@ -250,7 +251,7 @@ def test_a_sparse_layout_that_contradicts_itself(path: str, value: Any, message:
     sparse(builder)
     _set(f"tensors.0.sparsity.{path}", value)(builder)
     with pytest.raises(MalformedModel, match=f"tensor #0 'sparse': .*{message}"):
-        converter.read(pack(builder.model)).graph.tensors[0].array()
+        decode(converter.read(pack(builder.model)).graph.tensors[0])
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_sparse_blocks_that_do_not_fit(block_map: list[int], size: int, message:
     layout.dimMetadata.append(schema.DimensionMetadataT())
     layout.dimMetadata[2].denseSize = size
     with pytest.raises(MalformedModel, match=f"tensor #0 'sparse': .*{message}"):
-        converter.read(pack(builder.model)).graph.tensors[0].array()
+        decode(converter.read(pack(builder.model)).graph.tensors[0])
 
 
 @pytest.mark.parametrize(("subgraph", "tensor"), [(1, 0), (0, 4), (0, -1)])

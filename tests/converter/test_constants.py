@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 import converter
-from converter.constants import densify
+from converter.constants import decode, densify
 from converter.errors import MalformedModel, UnsupportedModel
 from converter.graph import Dimension, Graph, Sparsity
 from converter.passes import STORAGE_OPS, fold_storage
@@ -138,7 +138,7 @@ def read_one(builder: Builder, constant: int, dtype: str = "FLOAT32") -> NDArray
     shape = builder.graph.tensors[constant].shape
     (made,) = builder.op("DEQUANTIZE", [constant], [shape])
     builder.graph.tensors[made].type = getattr(schema.TensorType, dtype)
-    return fold_storage(converter.read(builder.build([made])).graph).tensors[made].array()
+    return decode(fold_storage(converter.read(builder.build([made])).graph).tensors[made])
 
 
 def test_fp16() -> None:
@@ -200,14 +200,14 @@ def test_what_numpy_does_not_have() -> None:
     constant = builder.constant(np.array([1, 2], np.float16), "odd")
     builder.graph.tensors[constant].type = schema.TensorType.BFLOAT16
     with pytest.raises(UnsupportedModel, match="stored as BFLOAT16"):
-        converter.read(pack(builder.model)).graph.tensors[constant].array()
+        decode(converter.read(pack(builder.model)).graph.tensors[constant])
 
 
 def test_what_is_computed_has_no_value() -> None:
     builder = Builder()
     builder.input([1, 2])
     with pytest.raises(MalformedModel, match="tensor #0 'input' is not a constant"):
-        converter.read(pack(builder.model)).graph.tensors[0].array()
+        decode(converter.read(pack(builder.model)).graph.tensors[0])
 
 
 def test_chains_of_storage_ops_are_folded_and_others_kept() -> None:
@@ -226,7 +226,7 @@ def test_chains_of_storage_ops_are_folded_and_others_kept() -> None:
     assert [op.kind for op in folded.ops] == ["DEQUANTIZE", "MUL"]
     assert folded.tensors[fed].storage is None
     assert [t.index for t in folded.constants()] == [kernel]
-    np.testing.assert_array_equal(folded.tensors[kernel].array(), np.array([[0, 5, 0], [7, 0, 9]], np.float32))
+    np.testing.assert_array_equal(decode(folded.tensors[kernel]), np.array([[0, 5, 0], [7, 0, 9]], np.float32))
     assert len(graph.ops) == 4, "the graph that was read has not changed"
 
 
@@ -272,4 +272,4 @@ def test_constants_of_real_models_are_what_litert_computes(name: str) -> None:
     made = [graph.ops[op.index].outputs[0] for op in graph.ops if op.kind in STORAGE_OPS]
     assert len(made) > 100
     for index in made:
-        np.testing.assert_array_equal(folded.tensors[index].array(), interpreter.get_tensor(index), str(index))
+        np.testing.assert_array_equal(decode(folded.tensors[index]), interpreter.get_tensor(index), str(index))

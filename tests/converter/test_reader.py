@@ -8,6 +8,7 @@ import tflite
 from ai_edge_litert import schema_py_generated as schema
 
 import converter
+from converter.constants import decode
 from converter.errors import MalformedModel, UnsupportedModel
 from fixtures.builder import Builder, pack
 from tests import models
@@ -214,7 +215,7 @@ def test_an_empty_tensor_can_be_computed() -> None:
 
 def test_a_float32_constant_is_a_view_on_the_bytes() -> None:
     model = converter.read(pack(conv().model))
-    array = model.graph.tensors[1].array()
+    array = decode(model.graph.tensors[1])
     assert np.shares_memory(array, np.frombuffer(model.data, np.uint8))
     np.testing.assert_array_equal(array, np.arange(72, dtype=np.float32).reshape(4, 2, 3, 3))
 
@@ -224,8 +225,8 @@ def test_constants_of_a_file_are_views_on_the_mapped_file() -> None:
     whole = np.frombuffer(model.data, np.uint8)
     weights = [t for t in model.graph.constants() if t.storage and t.storage.label == "FLOAT32"]
     assert len(weights) > 50
-    assert all(np.shares_memory(tensor.array(), whole) for tensor in weights)
-    assert not any(tensor.array().flags.writeable for tensor in weights)
+    assert all(np.shares_memory(decode(tensor), whole) for tensor in weights)
+    assert not any(decode(tensor).flags.writeable for tensor in weights)
 
 
 def test_the_bytes_of_a_file_beyond_2_gb_lie_behind_the_flatbuffer() -> None:
@@ -240,7 +241,7 @@ def test_the_bytes_of_a_file_beyond_2_gb_lie_behind_the_flatbuffer() -> None:
     big.offset = len(pack(builder.model))
     op.largeCustomOptionsOffset = big.offset + len(values)
     graph = converter.read(pack(builder.model) + values + options).graph
-    np.testing.assert_array_equal(graph.tensors[1].array().ravel(), np.arange(72))
+    np.testing.assert_array_equal(decode(graph.tensors[1]).ravel(), np.arange(72))
     assert graph.ops[1].custom_options is not None
     assert bytes(graph.ops[1].custom_options) == options
     with pytest.raises(MalformedModel, match="outside the file"):
