@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from converter.constants import decode
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.specs import Blueprint, LayerSpec, Ref, Weight
@@ -111,13 +113,15 @@ def _weights_as_initializers(layer: Any, spec: LayerSpec, plan: Blueprint) -> It
 
 def _initializer(weight: Weight, spec: LayerSpec, plan: Blueprint) -> Callable[..., Any]:
     tensor = plan.graph.tensors[weight.tensor]
-    array = weight.layout.to_keras(decode(tensor))
+    array = np.asarray(weight.layout.to_keras(decode(tensor)), order="C")
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         if tuple(shape) != array.shape:
             raise ShapeDisagreement(f"{spec.op}: {tensor} has shape {array.shape}, {spec.name} needs {tuple(shape)}")
-        from keras import ops
+        from keras import backend, ops
 
-        return ops.convert_to_tensor(array, dtype=dtype)
+        value = ops.convert_to_tensor(array, dtype=dtype)
+        # PyTorch shares memory with numpy: without a copy, training would write into the mapped file.
+        return ops.copy(value) if backend.backend() == "torch" else value
 
     return initialize
