@@ -1,13 +1,15 @@
 """The command line of unlite: verbs only; the work is done in `converter` and `parity`.
 
 Exit codes: 0 done; 1 converted, but it does not agree with the original; 2 bad input or environment;
-3 an operator is not supported.
+3 an operator is not supported; 70 a bug in unlite; 130 interrupted.
 """
 
 import argparse
+import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from converter.errors import OutputNotWritten, UnliteError
 if TYPE_CHECKING:
     from rich.console import Console
 
-DISAGREES = 1
+DISAGREES, BUG, INTERRUPTED = 1, 70, 130
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -55,11 +57,13 @@ def build_parser() -> argparse.ArgumentParser:
     added.add_argument("--no-verify", action="store_true", help="do not compare the result with the original")
     added.add_argument("--json", **as_json)
 
+    # Its own value must not undo what stands before the sub-command.
+    here_too = as_json | {"default": argparse.SUPPRESS}
     zoo = verb("zoo", list_zoo, "Models that are known by name: list them, fetch them.")
     zoo.add_argument("--json", **as_json)
     zoo_verbs = zoo.add_subparsers(title="commands", metavar="COMMAND")
     verb("list", list_zoo, "List them, where they come from and which are here.", zoo_verbs).add_argument(
-        "--json", **as_json
+        "--json", **here_too
     )
     added = verb("fetch", fetch, "Fetch models into the cache and print where they are.", zoo_verbs)
     added.add_argument("names", nargs="*", metavar="NAME", help="known models; default: all")
@@ -146,14 +150,14 @@ def demo(arguments: argparse.Namespace) -> int:
         raise OutputNotWritten(f"cannot make the folder {folder}: {error}") from None
     name, target = "palm_detection_full", folder / "palm_detection_full.keras"
     source = _find(name)
-    console.print(f"[bold]$ unlite inspect {name}[/]")
+    console.print(f"$ unlite inspect {name}", style="bold")
     print_summary(console, summarize(converter.read(source)))
-    console.print(f"\n[bold]$ unlite convert {name} -o {target}[/]")
+    console.print(f"\n$ unlite convert {name} -o {target}", style="bold")
     result = _convert(name, target, verify=True)
     _print_conversion(console, result)
     if result["exit_code"] == 0:
-        console.print(f"\n[bold]{target} looks at a hand drawn by code[/]")
-        console.print(find_hand(target, folder / "hand.png"), markup=False)
+        console.print(f"\n{target} looks at a hand drawn by code", style="bold")
+        console.print(find_hand(target, folder / "hand.png"))
     return int(result["exit_code"])
 
 
@@ -184,12 +188,13 @@ def _convert(source: str, output: Path, *, verify: bool) -> dict[str, Any]:
             verification = parity.verify(
                 original, model, progress=lambda done, all_: status.update(f"verifying, input {done}/{all_}")
             )
-        status.update(f"saving {output}")
-        converter.save(model, output)
-    agrees = verification is None or verification.ok
+        agrees = verification is None or verification.ok
+        if agrees:
+            status.update(f"saving {output}")
+            converter.save(model, output)
     report = {
         "model": original.name,
-        "output": str(output),
+        "output": str(output) if agrees else None,
         "layers": len(model.layers),
         "parameters": model.count_params(),
         "verification": verification.as_dict() if verification else None,
@@ -205,28 +210,41 @@ def _print_conversion(console: "Console", result: dict[str, Any]) -> None:
     else:
         console.print("not verified")
     report = result["json"]
-    console.print(f"wrote {report['output']}: {report['layers']} layers, {report['parameters']:,} parameters")
+    if report["output"]:
+        console.print(f"wrote {report['output']}: {report['layers']} layers, {report['parameters']:,} parameters")
+    else:
+        console.print("nothing was written; --no-verify writes the model as it is")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake ends in one message and an exit code, never in a traceback."""
     # TensorFlow's log goes to the terminal of somebody who did not ask for it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    arguments = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × gets ? instead of a traceback
     try:
-        run: Command = arguments.run
-        exit_code = run(arguments)
-        sys.stdout.flush()  # a closed pipe shows here, not after the last line of Python
-        return exit_code
+        arguments = build_parser().parse_args(argv)
+        command: Command = arguments.run
+        code = command(arguments)
+        sys.stdout.flush()
+        return code
     except UnliteError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # stdout is full or gone
+        print(f"error: {error}", file=sys.stderr)
+        return UnliteError.exit_code
+    except Exception:  # noqa: BLE001 - exit code 1, which Python would give, says that a model disagrees
+        traceback.print_exc()
+        print("this is a bug in unlite, please report it with the lines above", file=sys.stderr)
+        return BUG
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from converter.blueprint import blueprint
 from converter.errors import UnliteError
 from converter.graph import Graph, Model
-from converter.reader import read
+from converter.reader import Source, read
 from converter.specs import Blueprint, LayerSpec
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ __version__ = "0.1.0"
 __all__ = ["Blueprint", "Graph", "LayerSpec", "Model", "UnliteError", "blueprint", "convert", "load", "read", "save"]
 
 
-def convert(
-    source: str | os.PathLike[str] | bytes | Model, *, name: str | None = None, progress: "Progress | None" = None
-) -> "keras.Model":
+def convert(source: Source | Model, *, name: str | None = None, progress: "Progress | None" = None) -> "keras.Model":
     """Turn a `.tflite` file into a Keras model that can be trained.
 
     Args:
@@ -68,7 +66,8 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
     """Load a converted model, in Keras's safe mode.
 
     Raises:
-        ModelNotFound: There is no such file, or it is no `.keras` file.
+        ModelNotFound: There is no such file.
+        MalformedModel: It is no `.keras` file, or one that needs other layers.
     """
     from converter.saving import load
 

@@ -6,12 +6,15 @@ matching, auditing and writing back) reads the result. Neither Keras nor numpy i
 
 from collections.abc import Iterator, Mapping
 
-from converter.errors import UnsupportedModel, UnsupportedOp
+from converter.errors import MalformedModel, UnliteError, UnsupportedModel, UnsupportedOp
 from converter.graph import Graph, Op
 from converter.naming import Namer, safe
 from converter.ops import OPS, OpView
 from converter.passes import fold_storage
 from converter.specs import Blueprint, LayerSpec, Ref, Step
+
+# What operators may read: weights, and integers that say how (shapes, axes, paddings).
+CONSTANT_TYPES = ("FLOAT32", "INT32", "INT64")
 
 
 def lower(op: Op, graph: Graph) -> list[Step]:
@@ -23,28 +26,31 @@ def lower(op: Op, graph: Graph) -> list[Step]:
 
     Raises:
         UnsupportedOp: There is no Keras equivalent; the message says of what and why.
+        MalformedModel: The operator contradicts itself.
     """
     view = OpView(op, graph)
     if op.kind not in OPS:
-        what = "custom op" if op.is_custom else "op"
-        raise UnsupportedOp(f"{op}: this {what} has no Keras equivalent here")
-    for index in (*op.inputs, *op.outputs):
-        tensor = graph.tensors[index] if index is not None else None
-        if tensor and tensor.storage is None and tensor.dtype != "FLOAT32":
+        raise view.unsupported(f"this {'custom ' * op.is_custom}op has no Keras equivalent here")
+    for tensor in (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index is not None):
+        if tensor.dtype != "FLOAT32" and (tensor.storage is None or tensor.dtype not in CONSTANT_TYPES):
             raise view.unsupported(f"{tensor} is {tensor.dtype}; only float32 graphs can be trained")
     return OPS[op.kind](view)
 
 
-def survey(graph: Graph) -> list[UnsupportedOp]:
-    """Why `graph` cannot be converted: one error per operator that has no Keras equivalent."""
-    problems = []
-    graph = fold_storage(graph)
+def _lower_all(graph: Graph) -> tuple[dict[int, list[Step]], list[UnliteError]]:
+    steps: dict[int, list[Step]] = {}
+    problems: list[UnliteError] = []
     for op in graph.ops:
         try:
-            lower(op, graph)
-        except UnsupportedOp as error:
+            steps[op.index] = lower(op, graph)
+        except (UnsupportedOp, MalformedModel) as error:
             problems.append(error)
-    return problems
+    return steps, problems
+
+
+def survey(graph: Graph) -> list[UnliteError]:
+    """Why `graph` cannot be converted: one error per operator that no Keras layer stands for."""
+    return _lower_all(fold_storage(graph))[1]
 
 
 def blueprint(graph: Graph, name: str = "model") -> Blueprint:
@@ -56,37 +62,61 @@ def blueprint(graph: Graph, name: str = "model") -> Blueprint:
 
     Raises:
         UnsupportedOp: At least one operator has no Keras equivalent; all of them are listed.
-        UnsupportedModel: An input has no batch axis or is not float32, or an output is a constant.
+        UnsupportedModel: Its inputs or outputs are nothing that a Keras model can have.
+        MalformedModel: An operator contradicts itself.
     """
+    graph = fold_storage(graph)
     _check_ends(graph)
-    problems = survey(graph)
+    steps, problems = _lower_all(graph)
+    for problem in problems:
+        if isinstance(problem, MalformedModel):
+            raise problem
     if problems:
         hint = f"`unlite inspect` lists what a model needs; known here: {', '.join(sorted(OPS))}"
         raise UnsupportedOp("\n".join(str(problem) for problem in problems), hint)
-    graph = fold_storage(graph)
     namer = Namer(graph, name)
     inputs = {namer.input(graph.tensors[index].name): index for index in graph.inputs}
-    specs = [spec for op in graph.ops for spec in _specs(op, graph, namer)]
+    specs = [spec for op in graph.ops for spec in _specs(op, steps[op.index], graph, namer)]
     outputs, identities = _outputs(graph, specs, namer)
-    return Blueprint(namer.model, graph, tuple(_used([*specs, *identities], outputs)), inputs, outputs)
+    used = _used([*specs, *identities], outputs)
+    _check_operands(used, graph)
+    return Blueprint(namer.model, graph, tuple(used), inputs, outputs)
 
 
 def _check_ends(graph: Graph) -> None:
+    if not graph.outputs or len(set(graph.inputs)) < len(graph.inputs):
+        raise UnsupportedModel("it has no outputs, or the same input twice")
     for tensor in (graph.tensors[index] for index in graph.inputs):
-        if not tensor.shape:
-            raise UnsupportedModel(f"input {tensor} is a scalar: there is no batch axis to leave free")
+        if not tensor.shape or tensor.storage:
+            raise UnsupportedModel(
+                f"input {tensor} is a {'constant' if tensor.storage else 'scalar without a batch axis'}"
+            )
         if tensor.dtype != "FLOAT32":
             raise UnsupportedModel(
                 f"input {tensor} is {tensor.dtype}; only float32 graphs can be trained",
                 hint="use the float (or float16) version of the model, not the quantized one",
+            )
+        if -1 in tensor.shape_signature[1:]:
+            raise UnsupportedModel(
+                f"input {tensor} leaves more axes free than the batch: {tensor.shape_signature}",
+                hint="export the model with a fixed input size",
             )
     for tensor in (graph.tensors[index] for index in graph.outputs):
         if tensor.storage:
             raise UnsupportedModel(f"output {tensor} is a constant: no layer computes it")
 
 
-def _specs(op: Op, graph: Graph, namer: Namer) -> Iterator[LayerSpec]:
-    steps = lower(op, graph)
+def _check_operands(specs: list[LayerSpec], graph: Graph) -> None:
+    made: set[Ref] = set(graph.inputs)
+    for spec in specs:
+        for ref in spec.inputs:
+            if ref not in made:
+                what = graph.tensors[ref] if isinstance(ref, int) else ref
+                raise UnsupportedModel(f"{spec.op} reads {what}, which no layer computes (state, or no elements)")
+        made.update(spec.outputs)
+
+
+def _specs(op: Op, steps: list[Step], graph: Graph, namer: Namer) -> Iterator[LayerSpec]:
     previous: Ref = ""
     for number, step in enumerate(steps):
         is_last = number == len(steps) - 1

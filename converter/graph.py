@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -132,11 +131,6 @@ class Graph:
     ops: tuple[Op, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-
-    @cached_property
-    def producers(self) -> dict[int, Op]:
-        """Tensor index → the op that computes it."""
-        return {output: op for op in self.ops for output in op.outputs}
 
     def constants(self) -> Iterator[Tensor]:
         """The constants that operators read, each once."""

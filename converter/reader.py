@@ -24,13 +24,15 @@ from converter.graph import (
 
 IDENTIFIER = b"TFL3"
 CUSTOM = 32
+# A path, which is memory-mapped, or the bytes themselves.
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 # Beyond this no runtime addresses a tensor: larger products come from damaged shapes.
 MAX_BYTES = 2**40
 # Which enum an option's number belongs to; the flatbuffer schema compiled for Python does not keep it.
 ENUM_OPTIONS = {"padding": "Padding", "fused_activation_function": "ActivationFunctionType"}
 
 
-def read(source: str | os.PathLike[str] | bytes) -> Model:
+def read(source: Source) -> Model:
     """Read a `.tflite` file.
 
     Args:
@@ -40,8 +42,8 @@ def read(source: str | os.PathLike[str] | bytes) -> Model:
         ModelNotFound: There is no such file, or it cannot be opened.
         MalformedModel: It is not a valid `.tflite` file.
     """
-    if isinstance(source, bytes):
-        return parse(memoryview(source), "model")
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return parse(memoryview(source).cast("B"), "model")
     path = Path(source)
     return parse(_map(path), path.stem)
 

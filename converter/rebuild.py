@@ -38,10 +38,13 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
     }
     inputs = list(values.values())
     for done, spec in enumerate(plan.specs, start=1):
-        layer = make_layer(spec)
         operands = [values[ref] for ref in spec.inputs]
-        with _weights_as_initializers(layer, spec, plan):
-            made = layer(operands[0] if len(operands) == 1 else operands)
+        try:
+            layer = make_layer(spec)
+            with _weights_as_initializers(layer, spec, plan):
+                made = layer(operands[0] if len(operands) == 1 else operands)
+        except (TypeError, ValueError) as error:
+            raise ShapeDisagreement(f"{spec.op}: Keras refuses layer {spec.name!r}: {error}") from error
         for ref, value in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
             _check_shape(ref, value, spec, plan)
             values[ref] = value
@@ -63,7 +66,7 @@ def import_keras() -> Any:
         import keras
 
         import converter.layers  # noqa: F401 - registers them
-    except ModuleNotFoundError as error:
+    except (ImportError, ValueError) as error:
         raise MissingBackend(
             f"Keras cannot start: {error}",
             hint="pip install 'unlite[tensorflow]' (or [jax], [torch] with KERAS_BACKEND=jax or torch)",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from converter.errors import UnsupportedOp
+from converter.errors import VerificationImpossible
 
 TRANSPOSE_BIAS = "Convolution2DTransposeBias"
 
@@ -41,7 +41,7 @@ def builtin_only(data: memoryview) -> bytes:
         data: A file that `converter.read` accepts.
 
     Raises:
-        UnsupportedOp: One of them has a geometry for which that does not hold.
+        VerificationImpossible: One of them has a geometry for which that does not hold.
     """
     import numpy as np
 
@@ -58,7 +58,10 @@ def builtin_only(data: memoryview) -> bytes:
         x, kernel, bias = op.inputs
         before, after = (np.asarray(file.graph.tensors[index].shape) for index in (x, op.outputs[0]))
         if (-(-after[1:3] // (stride_h, stride_w)) != before[1:3]).any() and padding == 1:
-            raise UnsupportedOp(f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}")
+            raise VerificationImpossible(
+                f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}",
+                hint="`--no-verify` converts without comparing",
+            )
         op.opcodeIndex = len(file.model.operatorCodes) - 1
         op.inputs = np.array([_add_ints(file, after), kernel, x, bias], np.int32)
         op.customOptions = None

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.errors import ModelNotFound, OutputNotWritten
+from converter.errors import MalformedModel, ModelNotFound, OutputNotWritten
 
 if TYPE_CHECKING:
     import keras
@@ -56,4 +56,4 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        raise ModelNotFound(f"{path} cannot be loaded as a Keras model: {error}") from None
+        raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from converter.blueprint import blueprint, survey
-from converter.errors import UnliteError, UnsupportedOp
+from converter.errors import UnliteError
 from converter.graph import Graph, Model, Tensor
 from converter.passes import fold_storage
 
@@ -63,8 +63,7 @@ def _unsupported(model: Model, graph: Graph) -> list[str]:
     problems = [str(error) for error in survey(graph)]
     try:
         blueprint(model.graph)
-    except UnsupportedOp:
-        pass  # the survey has them one by one
     except UnliteError as error:
-        problems.insert(0, str(error))
+        if not problems:  # else the survey has them one by one
+            problems = [str(error)]
     return problems

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from converter.graph import Model
+    from converter.reader import Source
     from parity.verification import Verification
 
 __all__ = ["verify"]
 
 
 def verify(
-    model: "Model", candidate: Any, *, seeds: int = 5, progress: Callable[[int, int], None] | None = None
+    original: "Source | Model", candidate: Any, *, seeds: int = 5, progress: Callable[[int, int], None] | None = None
 ) -> "Verification":
     """Run the original in LiteRT and the candidate in Keras on the same inputs, and compare every output.
 
     Args:
-        model: The original, as `converter.read` returns it.
+        original: A path, the file's bytes, or what `converter.read` returned.
         candidate: The `keras.Model` that should compute the same.
         seeds: Number of seeds; each gives one input in [0, 1] and one in [-1, 1].
         progress: Called with (inputs done, inputs in all).
 
     Raises:
-        VerificationImpossible: LiteRT cannot run the original.
+        VerificationImpossible: LiteRT cannot run the original, or the candidate takes other inputs.
     """
     from parity.verification import verify
 
-    return verify(model, candidate, seeds, progress)
+    return verify(original, candidate, seeds, progress)

@@ -57,10 +57,11 @@ class Hybrid:
         plan = blueprint(model.graph)
         self._graph = plan.graph
         self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels)
-        self._custom = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
+        cut = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
+        self._custom = [spec.op for spec in plan.specs if spec.op in cut]  # without those that nothing depends on
         self._layers = {spec.op.index: keras_runner(make_layer(spec)) for spec in plan.specs if spec.op in self._custom}
-        self._fed = sorted({index for op in self._custom for index in op.outputs})
-        read = {index for op in self._custom for index in op.inputs if index is not None}
+        self._fed = sorted({index for op in cut for index in op.outputs})
+        read = {index for op in cut for index in op.inputs if index is not None}
         known = {*plan.graph.inputs, *self._fed, *plan.graph.outputs}
         known |= {tensor.index for tensor in plan.graph.tensors if tensor.storage}
         self._watched = sorted(read - known)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from converter.errors import UnliteError
 
@@ -29,7 +29,8 @@ class _Console(Console):
 
 def make_console(file: TextIO | None = None) -> Console:
     """A console as wide as the terminal, or wide enough for everything when piped."""
-    console = _Console(file=file, highlight=False, soft_wrap=True)
+    # Names come from files and may look like markup.
+    console = _Console(file=file, highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
@@ -71,50 +72,53 @@ def table(*columns: str) -> Table:
 
 def print_summary(console: Console, summary: dict[str, Any]) -> None:
     """What `converter.summary.summarize` found."""
-    console.print(f"[bold]{summary['name']}[/]  {summary['bytes'] / 1e6:.2f} MB  {summary['parameters']:,} parameters")
+    headline = f"{summary['name']}  {summary['bytes'] / 1e6:.2f} MB  {summary['parameters']:,} parameters"
+    console.print(headline, style="bold")
     tensors = table("", "name", "shape", "type")
     for side in ("inputs", "outputs"):
         for entry in summary[side]:
-            tensors.add_row(side[:-1], escape(entry["name"]), _shape(entry["shape"]), entry["dtype"])
+            tensors.add_row(side[:-1], entry["name"], _shape(entry["shape"]), entry["dtype"])
     storage = table("weights", "#tensors", "#parameters", "#bytes")
     for label, entry in summary["weight_storage"].items():
         storage.add_row(label, *(f"{entry[key]:,}" for key in ("tensors", "parameters", "bytes")))
     operators = table("operator", "#count")
     for kind, count in summary["operators"].items():
-        operators.add_row(escape(kind) + " (custom)" * (kind in summary["custom_operators"]), str(count))
+        operators.add_row(kind + " (custom)" * (kind in summary["custom_operators"]), str(count))
     for part in (tensors, storage, operators):
         console.print(part)
         console.print()
     facts = {name: ", ".join(summary[name]) for name in ("metadata", "signatures")}
     for name, fact in ({"description": summary["description"]} | facts).items():
         if fact:
-            console.print(f"{name}: {fact}", markup=False)
+            console.print(f"{name}: {fact}")
     _print_outlook(console, summary["unsupported"])
 
 
 def _print_outlook(console: Console, reasons: list[str]) -> None:
     if not reasons:
-        console.print("[green]can be converted[/]")
+        console.print("can be converted", style="green")
         return
-    console.print(f"[red]cannot be converted[/], for {len(reasons)} reason{'s' * (len(reasons) > 1)}:")
+    console.print(f"cannot be converted, for {len(reasons)} reason{'s' * (len(reasons) > 1)}:", style="red")
     for reason in dict.fromkeys(reasons):
-        console.print(f"  {reason}", markup=False)
+        console.print(f"  {reason}")
 
 
 def print_verification(console: Console, verification: "Verification") -> None:
     """Every output with its error, the model's own spread, and the verdict."""
     rows = table("output", "shape", "#largest error", "#kernel spread", "#allowed", "verdict")
     for c in verification.comparisons:
-        style = "green" if c.verdict == "ok" else "red"
+        verdict = Text(c.verdict, style="green" if c.verdict == "ok" else "red")
         numbers = (f"{value:.2e}" for value in (c.error, c.spread, c.limit))
-        rows.add_row(escape(c.name), _shape((None, *c.shape[1:])), *numbers, f"[{style}]{c.verdict}[/]")
+        rows.add_row(c.name, _shape((None, *c.shape[1:])), *numbers, verdict)
     console.print(rows)
     for note in verification.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
     if verification.ok:
-        console.print(f"[green]same as the original[/] on {verification.inputs} seeded inputs (LiteRT, plain kernels)")
+        console.print(
+            f"same as the original on {verification.inputs} seeded inputs (LiteRT, plain kernels)", style="green"
+        )
     else:
-        console.print(f"[red]NOT the same as the original[/] on {verification.inputs} seeded inputs")
+        console.print(f"NOT the same as the original on {verification.inputs} seeded inputs", style="red")
 
 
 def _shape(shape: Any) -> str:

@@ -36,7 +36,10 @@ class LiteRT:
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise VerificationImpossible(f"LiteRT ({kernels} kernels) refuses the model: {reason}") from None
+            raise VerificationImpossible(
+                f"LiteRT ({kernels} kernels) refuses the model: {reason}",
+                hint="`--no-verify` converts without comparing",
+            ) from None
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
@@ -62,7 +65,8 @@ def keras_runner(model: Any) -> Run:
         model: Any `keras.Model` or `keras.layers.Layer`.
 
     Returns:
-        A function: one array per input, with any batch → one array per output, in the model's order.
+        A function: one array per input, with any batch → one array per output, in the model's order. It keeps
+        the weights that the model has when it is first called (JAX compiles them in): make a new one after training.
     """
     import keras
 

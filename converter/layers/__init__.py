@@ -3,7 +3,7 @@
 All use `keras.ops` alone and run on every back end of Keras. Importing this module imports Keras.
 """
 
-from converter.layers.arithmetic import Offset, Scale
+from converter.layers.arithmetic import BroadcastAdd, Offset, Scale
 from converter.layers.mediapipe import (
     LandmarksToTransformMatrix,
     MaxPoolingWithArgmax2D,
@@ -16,6 +16,7 @@ from converter.layers.pictures import DepthToSpace, PaddedAveragePooling2D, Resi
 from converter.layers.shaping import Mean, StridedSlice, ZeroPadding
 
 __all__ = [
+    "BroadcastAdd",
     "DepthToSpace",
     "LandmarksToTransformMatrix",
     "MaxPoolingWithArgmax2D",

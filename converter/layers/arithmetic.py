@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+import keras
 from keras import KerasTensor
 
 from converter.layers.base import ConfiguredLayer, Shape, register
@@ -31,6 +32,20 @@ class _WithValue(ConfiguredLayer):
         """Broadcasting from the right."""
         extents = zip_longest(reversed(input_shape), reversed(self.shape), fillvalue=1)
         return tuple(own if other == 1 else other for own, other in extents)[::-1]
+
+
+@register
+class BroadcastAdd(keras.layers.Layer):  # type: ignore[misc]
+    """a + b, broadcast. Keras's `Add` takes some broadcast operands for a bias along another axis (TensorFlow)."""
+
+    def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Two values of the same rank."""
+        return inputs[0] + inputs[1]
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """The larger extent of each axis; the batch is the operands' own."""
+        first, second = input_shape
+        return (first[0], *(max(pair) for pair in zip(first[1:], second[1:], strict=True)))
 
 
 @register

@@ -19,29 +19,29 @@ Pair = tuple[int, int]
 
 @OPS.register("CONV_2D")
 def conv_2d(op: OpView) -> list[Step]:
-    """Inputs: x [N,H,W,C], kernel OHWI, bias [O] or none. Fewer kernel than input channels means groups."""
-    x, kernel = op.computed(0, rank=4), op.constant(1, rank=4)
+    """Inputs: x [N,H,W,C], kernel OHWI, bias [O]. Fewer kernel than input channels means groups."""
+    x, kernel = op.computed(0, rank=4), op.weight(1, rank=4)
     filters, height, width, channels = kernel.shape
-    if channels < 1 or x.shape[3] % channels:
-        raise op.unsupported(f"the kernel has {channels} input channels, its input {x.shape[3]}")
+    if channels < 1 or x.shape[3] % channels or filters % (x.shape[3] // channels):
+        raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit {x.shape[3]} input channels")
     config = {"filters": filters, "kernel_size": (height, width)}
     if x.shape[3] != channels:
         config["groups"] = x.shape[3] // channels
     weights = {"kernel": Weight(kernel.index, CONV_OHWI_TO_HWIO)}
-    return _strided(op, "Conv2D", config, weights, op.optional_constant(2))
+    return _strided(op, "Conv2D", config, weights, op.optional_weight(2))
 
 
 @OPS.register("DEPTHWISE_CONV_2D")
 def depthwise_conv_2d(op: OpView) -> list[Step]:
     """Inputs: x [N,H,W,C], kernel 1HW(C·M), bias [C·M] or none; the multiplier M follows from the shapes."""
-    x, kernel = op.computed(0, rank=4), op.constant(1, rank=4)
+    x, kernel = op.computed(0, rank=4), op.weight(1, rank=4)
     _, height, width, outputs = kernel.shape
     if not x.shape[3] or outputs % x.shape[3] or kernel.shape[0] != 1:
         raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit {x.shape[3]} input channels")
     multiplier = outputs // x.shape[3]
     config = {"kernel_size": (height, width), "depth_multiplier": multiplier}
     weights = {"kernel": Weight(kernel.index, depthwise_1hwo_to_hwim(kernel.shape, multiplier))}
-    return _strided(op, "DepthwiseConv2D", config, weights, op.optional_constant(2))
+    return _strided(op, "DepthwiseConv2D", config, weights, op.optional_weight(2))
 
 
 def _strided(
@@ -73,7 +73,7 @@ def _strided(
 @OPS.register("TRANSPOSE_CONV")
 def transpose_conv(op: OpView) -> list[Step]:
     """Inputs: output shape, kernel OHWI, x [N,H,W,I], bias [O] or none."""
-    x, kernel, bias = op.computed(2, rank=4), op.constant(1, rank=4), op.optional_constant(3)
+    x, kernel, bias = op.computed(2, rank=4), op.weight(1, rank=4), op.optional_weight(3)
     strides = op.pair("stride")
     out = op.output.shape[1:3]
     crops = []
@@ -130,7 +130,7 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Ker
 @OPS.register("FULLY_CONNECTED")
 def fully_connected(op: OpView) -> list[Step]:
     """Inputs: x, kernel OI, bias [O] or none. Without `keep_num_dims` x is flattened to [N,I] first."""
-    x, kernel, bias = op.computed(0), op.constant(1, rank=2), op.optional_constant(2)
+    x, kernel, bias = op.computed(0), op.weight(1, rank=2), op.optional_weight(2)
     if op.option("weights_format") != 0:
         raise op.unsupported("shuffled weights are for one quantized kernel only")
     units, channels = kernel.shape
@@ -139,5 +139,6 @@ def fully_connected(op: OpView) -> list[Step]:
         weights["bias"] = Weight(bias.index, SAME)
     dense = Step("Dense", {"units": units, "use_bias": bias is not None, "activation": op.fused}, weights)
     op.keeps_batch()
-    flattens = len(op.output.shape) == 2 and len(x.shape) != 2
-    return [Step("Reshape", {"target_shape": (channels,)}), dense] if flattens else [dense]
+    if op.option("keep_num_dims") or len(x.shape) == 2:
+        return [dense]
+    return [Step("Reshape", {"target_shape": (channels,)}), dense]

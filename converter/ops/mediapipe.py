@@ -23,7 +23,7 @@ def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
     p // 2 of them in front, which equals TensorFlow's for even inputs and k = s.
     """
     padding, stride_w, stride_h = _struct(op, 3)
-    x, kernel, bias = op.computed(0, rank=4), op.constant(1, rank=4), op.constant(2)
+    x, kernel, bias = op.computed(0, rank=4), op.weight(1, rank=4), op.weight(2)
     strides = (stride_h, stride_w)
     if min(strides) < 1:
         raise MalformedModel(f"{op.op}: strides {strides} are not positive")

@@ -33,7 +33,7 @@ def _pool(op: OpView, layer: str) -> list[Step]:
 def mean(op: OpView) -> list[Step]:
     """Mean over the axes in the second input."""
     rank = len(op.computed(0).shape)
-    axes = sorted({axis % rank for axis in op.constant(1).ints()})
+    axes = sorted({op.axis(axis, rank) for axis in op.constant(1).ints()})
     if 0 in axes:
         raise op.unsupported("it averages over the batch axis")
     keepdims = bool(op.option("keep_dims"))

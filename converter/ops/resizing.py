@@ -1,5 +1,6 @@
 """Changing the size of a picture."""
 
+from converter.errors import MalformedModel
 from converter.ops.registry import OPS
 from converter.ops.view import OpView
 from converter.specs import Step
@@ -8,10 +9,10 @@ from converter.specs import Step
 @OPS.register("RESIZE_BILINEAR")
 def resize_bilinear(op: OpView) -> list[Step]:
     """Three coordinate conventions: `half_pixel_centers`, `align_corners`, or neither (the oldest)."""
-    height, width = op.constant(1).ints()
-    before = op.computed(0, rank=4).shape[1:3]
-    if min(height, width, *before) < 1:
-        raise op.unsupported(f"it resizes {before} to {(height, width)}")
+    before, size = op.computed(0, rank=4).shape[1:3], op.constant(1).ints()
+    if size != op.output.shape[1:3] or min(*size, *before) < 1:
+        raise MalformedModel(f"{op.op}: it resizes {before} to {size}, its output has shape {op.output.shape}")
+    height, width = size
     half_pixel_centers, align_corners = bool(op.option("half_pixel_centers")), bool(op.option("align_corners"))
     if half_pixel_centers and align_corners:
         raise op.unsupported("half_pixel_centers and align_corners contradict each other")

@@ -10,6 +10,8 @@ from converter.specs import Step
 def reshape(op: OpView) -> list[Step]:
     """The target is the shape that the file declares for the result; the batch axis stays first and free."""
     op.keeps_batch()
+    if op.computed(0).size != op.output.size:
+        raise MalformedModel(f"{op.op}: it reshapes {op.operand(0).shape} to {op.output.shape}")
     return [Step("Reshape", {"target_shape": op.output.shape[1:]})]
 
 
@@ -17,7 +19,7 @@ def reshape(op: OpView) -> list[Step]:
 def concatenation(op: OpView) -> list[Step]:
     """Along any axis but the batch."""
     shapes = [op.computed(i).shape for i in range(len(op.op.inputs))]
-    axis = op.option("axis") % max(len(shapes[0]), 1)
+    axis = op.axis(op.option("axis"), len(shapes[0]))
     if axis == 0:
         raise op.unsupported("it concatenates along the batch axis")
     if op.fused:
@@ -29,8 +31,8 @@ def concatenation(op: OpView) -> list[Step]:
 def pad(op: OpView) -> list[Step]:
     """Zeros around any axis but the batch: the picture's with Keras's layer, others (channels) with ours."""
     flat = op.constant(1).ints()
-    paddings = tuple(zip(flat[::2], flat[1::2], strict=True))
-    if len(paddings) != len(op.computed(0).shape) or min(flat, default=0) < 0:
+    paddings = tuple(zip(flat[::2], flat[1::2], strict=False))
+    if len(flat) != 2 * len(op.computed(0).shape) or min(flat, default=0) < 0:
         raise MalformedModel(f"{op.op}: paddings {paddings} do not fit {op.computed(0)}")
     if any(paddings[0]):
         raise op.unsupported("it pads the batch axis")
@@ -50,11 +52,11 @@ def strided_slice(op: OpView) -> list[Step]:
         raise op.unsupported(f"begin {begin}, end {end} and strides {strides} do not fit shape {shape}")
     kept = []
     for axis, extent in enumerate(shape):
+        start = None if op.option("begin_mask") >> axis & 1 else begin[axis]
         if op.option("shrink_axis_mask") >> axis & 1:
-            first = begin[axis] % max(extent, 1)
+            first = op.axis(start or 0, extent)
             kept.append(range(first, first + 1))
             continue
-        start = None if op.option("begin_mask") >> axis & 1 else begin[axis]
         stop = None if op.option("end_mask") >> axis & 1 else end[axis]
         kept.append(range(*slice(start, stop, strides[axis]).indices(extent)))
     if kept[0] != range(shape[0]) or op.option("shrink_axis_mask") & 1:

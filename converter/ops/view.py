@@ -52,10 +52,23 @@ class OpView:
             raise MalformedModel(f"{self.op}: {tensor} has shape {tensor.shape}; {rank} axes are expected")
         return tensor
 
-    def optional_constant(self, position: int) -> Tensor | None:
-        """As `constant`, or None where the operand is left out."""
+    def weight(self, position: int, rank: int | None = None) -> Tensor:
+        """As `constant`, and float32."""
+        tensor = self.constant(position, rank)
+        if tensor.dtype != "FLOAT32":
+            raise self.unsupported(f"{tensor} is {tensor.dtype}; a weight has to be float32")
+        return tensor
+
+    def optional_weight(self, position: int) -> Tensor | None:
+        """As `weight`, or None where the operand is left out."""
         is_there = position < len(self.op.inputs) and self.op.inputs[position] is not None
-        return self.constant(position) if is_there else None
+        return self.weight(position) if is_there else None
+
+    def axis(self, value: int, rank: int) -> int:
+        """An axis that may be counted from the end, counted from the front."""
+        if not -rank <= value < rank:
+            raise MalformedModel(f"{self.op}: there is no axis {value} among {rank}")
+        return value % rank
 
     @property
     def output(self) -> Tensor:

@@ -137,6 +137,19 @@ def binary(kind: str) -> Iterator[Case]:
         graph = Builder()
         operands = [graph.input(other, "b"), graph.input((1, 4, 3, 5), "a")]
         yield Case(f"broadcast-left-{len(other)}{other[1]}", graph.build(graph.op(kind, operands, [(1, 4, 3, 5)])))
+    # Equal extents, and a batch (the tests run two) that equals the channels: nothing may tell axes apart by extent.
+    for left, right in (
+        ((1, 5, 4, 5), (1, 5, 1, 1)),
+        ((1, 4, 5, 5), (1, 1, 5, 1)),
+        ((1, 1, 5, 1), (1, 4, 5, 5)),
+        ((1, 2), (1, 1)),
+        ((1, 4, 3, 2), (1, 1, 1, 1)),
+        ((1, 5, 5), (1, 5, 1)),
+    ):
+        graph = Builder()
+        operands = [graph.input(left, "a"), graph.input(right, "b")]
+        result = [max(pair) for pair in zip(left, right, strict=True)]
+        yield Case(f"equal-{left}-{right}".replace(" ", ""), graph.build(graph.op(kind, operands, [result])))
     for shape in ((), (1,), (5,), (3, 5), (1, 4, 3, 5), (1, 1, 1, 5)):
         yield Case(
             f"constant-{len(shape)}-{np.prod(shape):.0f}",
@@ -241,6 +254,9 @@ def strided_slice() -> Iterator[Case]:
     yield case("backwards", (1, 6, 3, 4), ints(0, 5, 4, 0), ints(1, -7, -6, 4), ints(1, -1, -2, 1))
     yield case("masks", (1, 6, 3, 4), ints(7, 3, 0, 1), ints(0, 0, 3, 1), ints(1, 1, 1, 1), beginMask=11, endMask=11)
     yield case("drops", (1, 6, 4), ints(0, 0, -2, 0), ints(1, 6, 0, 4), ints(1, 1, 1, 1), shrinkAxisMask=4)
+    yield case(
+        "drops-masked", (1, 5, 4), ints(0, 2, 0, 0), ints(1, 3, 5, 4), ints(1, 1, 1, 1), shrinkAxisMask=2, beginMask=2
+    )
     yield case("all", (1, 6, 5, 4), ints(0, 0, 0, 0), ints(1, 6, 5, 4), ints(1, 1, 1, 1))
 
 

@@ -1,5 +1,6 @@
 """Verification can fail: every damage to a converted model is noticed."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+import converter
 import parity
+from converter.errors import VerificationImpossible
+from fixtures.builder import Builder
 from parity.compare import RELATIVE, SPREADS, Verdict, compare
 from parity.verification import RANGES, seeded_inputs
 from tests.models import converted, original
@@ -85,6 +89,42 @@ def test_another_window() -> None:
     assert not parity.verify(original(NAME), wrong, seeds=1).ok
 
 
+def test_an_output_too_many() -> None:
+    model = converted("hand_recrop")
+    double = keras.Model(model.input, [model.output, model.output * 2])
+    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), double, seeds=1).comparisons]
+    assert verdicts == [Verdict.OK, Verdict.EXTRA]
+
+
+def test_a_model_that_mixes_up_its_batch() -> None:
+    """One at a time it is right."""
+    inner = converted("hand_recrop")
+
+    class Mixed(keras.Model):  # type: ignore[misc, unused-ignore]
+        def call(self, x: Any) -> Any:
+            output = inner(x)
+            return output + 100 * (output - keras.ops.mean(output, axis=0, keepdims=True))
+
+    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), Mixed(), seeds=1).comparisons]
+    assert verdicts == [Verdict.MIXES_BATCH]
+
+
+def test_a_candidate_with_another_input() -> None:
+    with pytest.raises(VerificationImpossible, match="cannot be called"):
+        parity.verify(original("hand_recrop"), converted("iris_landmark"), seeds=1)
+    with pytest.raises(ValueError, match="nothing would be compared"):
+        parity.verify(original("hand_recrop"), converted("hand_recrop"), seeds=0)
+
+
+def test_a_custom_op_that_nothing_depends_on() -> None:
+    graph = Builder()
+    x = graph.input((1, 4, 4, 3))
+    options = struct.pack("<6i", 1, 2, 2, 2, 2, 0)
+    graph.op("MaxPoolingWithArgmax2D", [x], [(1, 2, 2, 3), (1, 2, 2, 3)], custom=options)
+    data = graph.build(graph.op("RELU", [x], [(1, 4, 4, 3)]))
+    assert parity.verify(data, converter.convert(data), seeds=1).ok
+
+
 def test_inputs_are_seeded_and_cover_both_ranges() -> None:
     graph = original(NAME).graph
     first, second = seeded_inputs(graph, 3), seeded_inputs(graph, 3)
@@ -120,6 +160,13 @@ def test_a_reference_that_is_not_finite_never_passes(bad: float, where: str) -> 
     hurt[0, 0, 0] = bad
     runs = {"plain": REFERENCE, "xnnpack": REFERENCE} | {where: hurt}
     assert compare("t", runs["plain"], runs["plain"], runs["xnnpack"]).verdict is Verdict.NOT_FINITE
+
+
+def test_kernels_that_disagree_prove_nothing() -> None:
+    """A spread as wide as the values would let zeros pass."""
+    wild = REFERENCE + np.float32(1)
+    assert compare("t", REFERENCE, REFERENCE, wild).verdict is Verdict.UNDECIDED
+    assert compare("t", np.zeros_like(REFERENCE), REFERENCE, wild).verdict is Verdict.UNDECIDED
 
 
 def test_absence_and_other_shapes_never_pass() -> None:
