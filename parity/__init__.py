@@ -20,7 +20,7 @@ __all__ = ["verify"]
 
 
 def verify(
-    original: "Source | Model", candidate: Any, *, seeds: int = 5, progress: Callable[[int, int], None] | None = None
+    original: "Source | Model", candidate: Any, *, seeds: int = 8, progress: Callable[[int, int], None] | None = None
 ) -> "Verification":
     """Run the original in LiteRT and the candidate in Keras on the same inputs, and compare every output.
 

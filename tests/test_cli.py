@@ -206,7 +206,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(
 def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "convert", GOOD)
     assert code == 0
-    assert "same as the original on 10 seeded inputs" in out
+    assert "same as the original on 16 seeded inputs" in out
     assert "wrote good.keras: 3 layers, 56 parameters" in out
     assert [path.name for path in folder.iterdir()] == ["good.keras"]
     assert parity.verify(converter.read(GOOD), converter.load("good.keras")).ok
@@ -252,7 +252,7 @@ def test_convert_as_json_in_a_process_of_its_own() -> None:
     assert made.returncode == 0
     verification = report.pop("verification")
     assert report == {"model": "good", "output": "good.keras", "layers": 3, "parameters": 56}
-    assert (verification["ok"], verification["inputs"], made.stderr) == (True, 10, "")
+    assert (verification["ok"], verification["inputs"], made.stderr) == (True, 16, "")
 
 
 def test_the_list_of_known_models(capsys: pytest.CaptureFixture[str]) -> None:

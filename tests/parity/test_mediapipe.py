@@ -15,7 +15,7 @@ from tests.models import NAMES, converted, original, path
 def test_agrees_with_mediapipe(name: str) -> None:
     graph = original(name).graph
     outputs = [graph.tensors[index] for index in graph.outputs]
-    inputs = seeded_inputs(graph, seeds=5)
+    inputs = seeded_inputs(graph, seeds=8)
     sizes = [tensor.size for tensor in outputs]
     plain, xnnpack = (
         [run(path(name), values, sizes, delegate) for values in inputs] for delegate in ("tflite", "xnnpack")
