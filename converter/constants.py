@@ -83,10 +83,7 @@ def densify(values: NDArray[Any], shape: tuple[int, ...], sparsity: Sparsity, wh
         MalformedModel: The levels contradict each other, the shape or the number of values.
     """
     rank = len(shape)
-    block_sizes = [
-        level.dense_size
-        for _, level in sorted(zip(sparsity.traversal_order, sparsity.dimensions, strict=True), key=_axis)
-    ][rank:]
+    block_sizes = _block_sizes(sparsity, rank)
     extents = [*shape, *block_sizes]
     for axis, size in zip(sparsity.block_map, block_sizes, strict=True):
         if size < 1 or extents[axis] % size:
@@ -112,8 +109,10 @@ def densify(values: NDArray[Any], shape: tuple[int, ...], sparsity: Sparsity, wh
     return dense
 
 
-def _axis(level: tuple[int, Dimension]) -> int:
-    return level[0]
+def _block_sizes(sparsity: Sparsity, rank: int) -> list[int]:
+    """Per entry of the block map; its level is wherever the traversal order has it."""
+    sizes = dict(zip(sparsity.traversal_order, (level.dense_size for level in sparsity.dimensions), strict=True))
+    return [sizes[rank + i] for i in range(len(sparsity.block_map))]
 
 
 def _expand(level: Dimension, nodes: int, extent: int, who: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

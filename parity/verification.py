@@ -76,16 +76,17 @@ def verify(
             progress(done, len(inputs))
     together = _run_candidate(run, [np.concatenate(values) for values in zip(*inputs[:BATCH], strict=True)])
     names = list(blueprint(model.graph).outputs)
-    comparisons = []
-    for i, name in enumerate([*names, *(f"output {i}" for i in range(len(names), len(made[0])))]):
-        if i >= len(names):
-            comparisons.append(extra(name, _joined(made, i)))
-            continue
-        alone = _joined(made, i) if i < len(made[0]) else None
-        comparison = compare(name, alone, _joined(plain, i), _joined(xnnpack, i))
-        if comparison.verdict is Verdict.OK and not _same_in_a_batch(_joined(made[:BATCH], i), together[i], comparison):
-            comparison = replace(comparison, verdict=Verdict.MIXES_BATCH)
-        comparisons.append(comparison)
+    comparisons = [
+        compare(name, _joined(made, i) if i < len(made[0]) else None, _joined(plain, i), _joined(xnnpack, i))
+        for i, name in enumerate(names)
+    ]
+    comparisons = [
+        _in_a_batch(comparison, _joined(made[:BATCH], i), together[i])
+        if comparison.verdict is Verdict.OK
+        else comparison
+        for i, comparison in enumerate(comparisons)
+    ]
+    comparisons += [extra(f"output {i}", _joined(made, i)) for i in range(len(names), len(made[0]))]
     return Verification(tuple(comparisons), len(inputs), tuple(reference.notes))
 
 
@@ -99,10 +100,11 @@ def _run_candidate(run: Run, values: list[Array]) -> list[Array]:
         ) from error
 
 
-def _same_in_a_batch(alone: Array, together: Array, comparison: Comparison) -> bool:
-    if alone.shape != together.shape:
-        return False
-    return bool(np.abs(alone - together).max(initial=0) <= max(comparison.limit, BATCH_TOLERANCE * comparison.span))
+def _in_a_batch(comparison: Comparison, alone: Array, together: Array) -> Comparison:
+    limit = max(comparison.limit, BATCH_TOLERANCE * comparison.span)
+    if alone.shape == together.shape and np.abs(alone - together).max(initial=0) <= limit:
+        return comparison
+    return replace(comparison, verdict=Verdict.MIXES_BATCH)
 
 
 def _joined(runs: list[list[Array]], output: int) -> Array:

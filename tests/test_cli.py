@@ -297,3 +297,29 @@ def test_a_reader_that_has_seen_enough() -> None:
     made = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (made.returncode, made.stderr) == (0, b"")
+
+
+def test_json_before_the_subcommand_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert unlite.main(["zoo", "--json", "list"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 14
+
+
+def test_names_that_look_like_markup_stay_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = Builder()
+    x = graph.input((1, 4), "a[bold]b[/red]")
+    path = tmp_path / "m[v2].tflite"
+    path.write_bytes(graph.build(graph.op("RELU", [x], [(1, 4)])))
+    assert unlite.main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "a[bold]b[/red]" in out
+    assert "m[v2]" in out
+
+
+def test_a_back_end_that_does_not_exist(folder: Path) -> None:
+    environment = os.environ | {"KERAS_BACKEND": "foo"}
+    command = [sys.executable, unlite.__file__, "convert", GOOD]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Keras cannot start" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(folder.iterdir()) == []
