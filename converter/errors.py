@@ -56,3 +56,19 @@ class MissingBackend(UnliteError):
 
 class VerificationImpossible(UnliteError):
     """No runtime here can run the original, not even in parts."""
+
+
+class BadOverride(UnliteError):
+    """A row of an override table is unknown, fits nothing, contradicts another row, or does nothing."""
+
+
+class PlanIncomplete(UnliteError):
+    """Something is left over on either side; no weight was transferred."""
+
+
+class BadCandidate(UnliteError):
+    """What should be compared cannot be loaded or run."""
+
+
+class BadInput(UnliteError):
+    """Arrays to run a model on that it cannot take."""

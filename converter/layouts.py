@@ -1,6 +1,7 @@
 """Axis orders: how a weight lies in TFLite and how in Keras. Named and reversible, never guessed from a shape."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class Layout:
         moved = array.transpose(self.axes) if self.axes else array
         return moved.reshape(self.shape) if self.shape else moved
 
+    def keras_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of `to_keras` of an array of the file's shape `shape`."""
+        return self.shape or tuple(shape[axis] for axis in self.axes) or shape
+
     def to_tflite(self, array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any]":
         """The inverse of `to_keras`; `shape` is the file's."""
         if not self.axes:
@@ -49,3 +54,18 @@ def depthwise_1hwo_to_hwim(kernel_shape: tuple[int, ...], depth_multiplier: int)
 def reshaped(shape: tuple[int, ...]) -> Layout:
     """The same values in the same order under another shape (a PReLU's alpha, a broadcast constant)."""
     return Layout("reshaped", (), shape)
+
+
+def named(name: str, file_shape: tuple[int, ...], keras_shape: tuple[int, ...]) -> Layout | None:
+    """The layout of that name for a weight of these shapes; None if there is none, or it does not fit."""
+    layouts = {layout.name: layout for layout in (SAME, CONV_OHWI_TO_HWIO, TRANSPOSE_CONV_OHWI_TO_HWOI, DENSE_OI_TO_IO)}
+    layouts["reshaped"] = reshaped(keras_shape)
+    if len(file_shape) == len(keras_shape) == 4 and keras_shape[3]:
+        layouts["1hwo->hwim"] = depthwise_1hwo_to_hwim(file_shape, keras_shape[3])
+    made = layouts.get(name)
+    if made is None or (made.axes and len(made.axes) != len(file_shape)):
+        return None
+    return made if made.keras_shape(file_shape) == keras_shape and prod(file_shape) == prod(keras_shape) else None
+
+
+LAYOUT_NAMES = (SAME.name, "ohwi->hwio", "1hwo->hwim", "ohwi->hwoi", "oi->io", "reshaped")

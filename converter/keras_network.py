@@ -1,0 +1,224 @@
+"""Somebody's Keras model → `Network`: every layer call inside it, however the model was written.
+
+Functional and Sequential models, models within models, and layers of one's own that hold other layers are all
+entered; what cannot be traced symbolically (a `call` that needs real numbers) stays closed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from converter.errors import UnsupportedModel
+from converter.network import Network, Node, Slot
+from converter.networks import NetworkBuilder
+from converter.normal_form import View, activation, parts
+from converter.rebuild import import_keras
+from converter.specs import Ref
+
+# Wrappers that call what they hold several times, or in a loop.
+CLOSED = ("RNN", "Bidirectional", "TimeDistributed", "Wrapper")
+# Where Keras's layers keep their weights; a variable's own name may be another (`DepthwiseConv2D`: `kernel`).
+ATTRIBUTES = ("kernel", "depthwise_kernel", "pointwise_kernel", "bias", "alpha", "gamma", "beta")
+UNKNOWN = (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One layer (or `keras.ops` operation) called once.
+
+    Attributes:
+        name: Path through the models and layers that hold it, e.g. `backbone/conv2d_3`.
+        layer: What is called.
+        args: Its arguments, with symbolic tensors in place of values.
+        kwargs: As `args`.
+        inputs: The symbolic tensors among the arguments, in order.
+        outputs: What it gave.
+        holders: The layers that hold it, outermost first.
+    """
+
+    name: str
+    layer: Any
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: dict[str, Any] = field(repr=False)
+    inputs: tuple[Any, ...] = field(repr=False)
+    outputs: tuple[Any, ...] = field(repr=False)
+    holders: tuple[Any, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KerasNetwork:
+    """A traced model.
+
+    Attributes:
+        network: In normal form.
+        calls: In execution order.
+        values: id of a symbolic tensor → the network's value.
+        model: What was traced.
+    """
+
+    network: Network
+    calls: tuple[Call, ...]
+    values: dict[int, Ref]
+    model: Any
+
+
+def keras_network(model: Any) -> KerasNetwork:
+    """Trace a model.
+
+    Args:
+        model: A built `keras.Model` with fixed input shapes.
+
+    Raises:
+        UnsupportedModel: It has no fixed inputs, or cannot be called.
+    """
+    keras = import_keras()
+    inputs = _inputs(model)
+    tracer = _Tracer(keras)
+    with tracer.recording():
+        try:
+            made = model.call(inputs if len(inputs) > 1 else inputs[0])
+        except Exception as error:
+            raise UnsupportedModel(
+                f"model {model.name!r} cannot be traced: {error}",
+                hint="a layer of yours that uses TensorFlow directly has to use keras.ops instead",
+            ) from error
+    outputs = keras.tree.flatten(made)
+    names = list(getattr(model, "output_names", ())) or [f"output_{i}" for i in range(len(outputs))]
+    values: dict[int, Ref] = {}
+    for tensor in (*inputs, *(t for call in tracer.calls for t in (*call.inputs, *call.outputs)), *outputs):
+        values.setdefault(id(tensor), len(values))
+    builder = NetworkBuilder(
+        {tensor.name: values[id(tensor)] for tensor in inputs},
+        {values[id(tensor)]: tuple(tensor.shape[1:]) for tensor in inputs},
+    )
+    for call in tracer.calls:
+        ends = (tuple(values[id(t)] for t in call.inputs), tuple(values[id(t)] for t in call.outputs))
+        view = View(type(call.layer).__name__, config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
+        builder.add(view, call.name, ends, _slots(call.layer), call)
+    ends = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
+    loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
+    return KerasNetwork(builder.build(ends, loose), tuple(tracer.calls), values, model)
+
+
+def config_of(layer: Any) -> dict[str, Any]:
+    """The settings of a layer, or of an operation of `keras.ops`, which has only attributes."""
+    import keras
+
+    if isinstance(layer, keras.Layer):
+        try:
+            return dict(layer.get_config())
+        except NotImplementedError:  # a layer of one's own without `get_config`
+            return {}
+    return {name: value for name, value in vars(layer).items() if not name.startswith("_")}
+
+
+def _inputs(model: Any) -> list[Any]:
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UnsupportedModel(f"expected a keras.Model, got {type(model).__name__}")
+    try:
+        given = keras.tree.flatten(model.inputs)
+    except (AttributeError, ValueError):
+        given = None
+    shapes = [tuple(t.shape) for t in given] if given else _built_shapes(model)
+    if not shapes or any(extent is None for shape in shapes for extent in shape[1:]):
+        raise UnsupportedModel(
+            f"model {model.name!r} has no fixed input shape",
+            hint="build it first: model.build((None, height, width, channels)), or use keras.Input",
+        )
+    names = [t.name for t in given] if given else [f"input_{i}" for i in range(len(shapes))]
+    return [keras.KerasTensor(shape, name=name) for shape, name in zip(shapes, names, strict=True)]
+
+
+def _built_shapes(model: Any) -> list[tuple[int | None, ...]]:
+    """What a subclassed model was built with."""
+    config = model.get_build_config() if model.built else None
+    shape = (config or {}).get("input_shape")
+    return [tuple(shape)] if shape and not isinstance(shape[0], (list, tuple, dict)) else []
+
+
+class _Tracer:
+    """Records the calls of all layers that hold no other layers."""
+
+    def __init__(self, keras: Any) -> None:
+        self.calls: list[Call] = []
+        self._keras = keras
+        self._holders: list[Any] = []
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """While this is open, symbolic calls enter layers that hold layers, and are recorded."""
+        with ExitStack() as patches:
+            for cls in (self._keras.Layer, self._keras.Operation):
+                patches.enter_context(mock.patch.object(cls, "symbolic_call", self._recorder(cls.symbolic_call)))
+            yield
+
+    def _recorder(self, symbolic_call: Any) -> Any:
+        def record(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            if _sublayers(operation) and not _is_closed(operation):
+                before = len(self.calls)
+                self._holders.append(operation)
+                try:
+                    return operation.call(*args, **kwargs)
+                except Exception:  # noqa: BLE001 - whatever a user's `call` does with what is no number
+                    del self.calls[before:]
+                finally:
+                    self._holders.pop()
+            made = symbolic_call(operation, *args, **kwargs)
+            self._append(operation, args, kwargs, made)
+            return made
+
+        return record
+
+    def _append(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], made: Any) -> None:
+        flatten = self._keras.tree.flatten
+        inputs = tuple(t for t in flatten((args, kwargs)) if isinstance(t, self._keras.KerasTensor))
+        holders = tuple(self._holders)
+        name = "/".join(holder.name for holder in (*holders, operation))
+        self.calls.append(Call(name, operation, args, kwargs, inputs, tuple(flatten(made)), holders))
+
+
+def _sublayers(operation: Any) -> list[Any]:
+    return list(getattr(operation, "_layers", ()))
+
+
+def _is_closed(operation: Any) -> bool:
+    return any(cls.__name__ in CLOSED for cls in type(operation).__mro__)
+
+
+def _shapes(tensors: Sequence[Any]) -> tuple[tuple[int | None, ...], ...]:
+    return tuple(tuple(tensor.shape[1:]) for tensor in tensors)
+
+
+def _slots(layer: Any) -> dict[str, Slot]:
+    """The layer's own weights under the names of its attributes, or else of its variables."""
+    if _sublayers(layer) and not _is_closed(layer):
+        return {}  # they belong to the layers inside
+    slots: dict[str, Slot] = {}
+    for variable in getattr(layer, "weights", ()):
+        named = [name for name in ATTRIBUTES if getattr(layer, name, None) is variable]
+        attribute = named[0] if named else variable.name
+        slots[variable.path if attribute in slots else attribute] = Slot(tuple(variable.shape), variable)
+    return slots
+
+
+def _loose(holder: Any, placed: set[int], path: str = "") -> Iterator[Node]:
+    """Layers with weights inside what could not be entered: they have a name, but no place in the graph."""
+    for layer in _sublayers(holder):
+        inner = not _is_closed(layer) and _sublayers(layer)
+        if inner:
+            yield from _loose(layer, placed, f"{path}{layer.name}/")
+        elif id(layer) not in placed and layer.weights:
+            view = View(type(layer).__name__, config_of(layer), (UNKNOWN,), (UNKNOWN,))
+            name, slots = path + layer.name, _slots(layer)
+            step = next((step for step in parts(view) if step.weights), None)
+            weights = {ours: slots[theirs] for ours, theirs in step.weights.items()} if step else slots
+            yield Node(name, step.kind if step else view.layer, {}, weights, (), (), (name,), layer)
+
+
+def has_activation_argument(layer: Any) -> bool:
+    """Whether calling the layer applies an activation after what it is named for."""
+    return bool(activation(config_of(layer).get("activation"))) and type(layer).__name__ != "Activation"
