@@ -13,7 +13,7 @@ from unittest import mock
 from converter.errors import UnsupportedModel
 from converter.network import Network, Node, Slot
 from converter.networks import NetworkBuilder
-from converter.normal_form import View, activation, parts
+from converter.normal_form import View, parts
 from converter.rebuild import import_keras
 from converter.specs import Ref
 
@@ -98,6 +98,7 @@ def keras_network(model: Any) -> KerasNetwork:
         view = View(type(call.layer).__name__, config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
         builder.add(view, call.name, ends, _slots(call.layer), call)
     ends = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
+    values = {key: builder.same(value) for key, value in values.items()}
     loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
     return KerasNetwork(builder.build(ends, loose), tuple(tracer.calls), values, model)
 
@@ -217,8 +218,3 @@ def _loose(holder: Any, placed: set[int], path: str = "") -> Iterator[Node]:
             step = next((step for step in parts(view) if step.weights), None)
             weights = {ours: slots[theirs] for ours, theirs in step.weights.items()} if step else slots
             yield Node(name, step.kind if step else view.layer, {}, weights, (), (), (name,), layer)
-
-
-def has_activation_argument(layer: Any) -> bool:
-    """Whether calling the layer applies an activation after what it is named for."""
-    return bool(activation(config_of(layer).get("activation"))) and type(layer).__name__ != "Activation"

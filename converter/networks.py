@@ -38,7 +38,7 @@ class NetworkBuilder:
             slots: The layer's own names for its weights → where they are.
             origin: What the nodes shall refer to.
         """
-        inputs, outputs = tuple(self._same.get(ref, ref) for ref in ends[0]), ends[1]
+        inputs, outputs = tuple(map(self.same, ends[0])), ends[1]
         steps = parts(view)
         if not steps:
             self._same[outputs[0]] = inputs[0]
@@ -55,9 +55,13 @@ class NetworkBuilder:
             self._shapes |= dict(zip(made, view.outputs if is_last else view.outputs[:1], strict=True))
             inputs = made
 
+    def same(self, value: Ref) -> Ref:
+        """The value itself, or the one that layers without effect have handed on."""
+        return self._same.get(value, value)
+
     def build(self, outputs: tuple[tuple[str, Ref], ...], loose: tuple[Node, ...] = ()) -> Network:
         """The network with these outputs."""
-        ends = tuple((name, self._same.get(ref, ref)) for name, ref in outputs)
+        ends = tuple((name, self.same(ref)) for name, ref in outputs)
         nodes = _fold(self._nodes, {ref for _, ref in ends})
         return Network(tuple(nodes), self._shapes, self._inputs, ends, loose)
 

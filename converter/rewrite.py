@@ -1,5 +1,6 @@
 """File → file: variants of a model that the stock runtime can run, for use as references."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from converter.errors import VerificationImpossible
@@ -104,3 +105,63 @@ def without_custom_ops(data: memoryview) -> bytes:
     file.graph.outputs = np.array([*map(int, file.graph.outputs), *sorted(read)], np.int32)
     file.model.signatureDefs = None  # they name the old inputs and outputs
     return file.pack()
+
+
+def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
+    """Make every fused activation an operator of its own, so that what lies before it can be read.
+
+    The computation stays the same: a kernel applies its activation to each finished sum.
+
+    Returns:
+        The file, and for each operator that was split: its index in the old file → the new tensor's index.
+    """
+    import copy
+
+    file = Editable(memoryview(data))
+    schema = file.schema
+    kinds = {
+        schema.ActivationFunctionType.RELU: schema.BuiltinOperator.RELU,
+        schema.ActivationFunctionType.RELU6: schema.BuiltinOperator.RELU6,
+        schema.ActivationFunctionType.RELU_N1_TO_1: schema.BuiltinOperator.RELU_N1_TO_1,
+    }
+    codes: dict[int, int] = {}
+    operators, split = [], {}
+    for number, op in enumerate(file.graph.operators):
+        operators.append(op)
+        fused = getattr(op.builtinOptions, "fusedActivationFunction", 0)
+        if fused not in kinds:
+            continue
+        if fused not in codes:
+            code = schema.OperatorCodeT()
+            code.builtinCode = code.deprecatedBuiltinCode = kinds[fused]
+            code.version = 1
+            file.model.operatorCodes.append(code)
+            codes[fused] = len(file.model.operatorCodes) - 1
+        before = copy.copy(file.graph.tensors[op.outputs[0]])
+        before.name += b" before its activation"
+        file.graph.tensors.append(before)
+        activation = schema.OperatorT()
+        activation.opcodeIndex = codes[fused]
+        activation.inputs, activation.outputs = [len(file.graph.tensors) - 1], list(op.outputs)
+        op.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+        op.outputs = activation.inputs
+        operators.append(activation)
+        split[number] = activation.inputs[0]
+    file.graph.operators = operators
+    return file.pack(), split
+
+
+def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[bytes, int]:
+    """Make intermediate results outputs of the model, after its own: then delegates fill them in as well.
+
+    Returns:
+        The file, and how many outputs it had of its own.
+    """
+    import numpy as np
+
+    file = Editable(memoryview(data))
+    own = [int(index) for index in file.graph.outputs]
+    known = {*own, *map(int, file.graph.inputs)}
+    file.graph.outputs = np.array([*own, *(index for index in tensors if index not in known)], np.int32)
+    file.model.signatureDefs = None  # they name the old outputs
+    return file.pack(), len(own)

@@ -1,7 +1,9 @@
-"""Keras models to and from disk."""
+"""Keras models to and from disk, and files that appear whole or not at all."""
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +15,15 @@ if TYPE_CHECKING:
 SUFFIX = ".keras"
 
 
-def check_output(path: str | os.PathLike[str]) -> Path:
-    """Check that `path` can become a `.keras` file: before the long work, not after it.
+def check_output(path: str | os.PathLike[str], suffix: str = SUFFIX) -> Path:
+    """Check that `path` can become a file with `suffix`: before the long work, not after it.
 
     Raises:
         OutputNotWritten: It has another suffix, or its folder is missing or cannot be written.
     """
     path = Path(path)
-    if path.suffix != SUFFIX:
-        raise OutputNotWritten(f"{path} does not end in {SUFFIX}", hint=f"try {path.stem or 'model'}{SUFFIX}")
+    if path.suffix != suffix:
+        raise OutputNotWritten(f"{path} does not end in {suffix}", hint=f"try {path.stem or 'model'}{suffix}")
     if not path.parent.is_dir():
         raise OutputNotWritten(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
     if path.is_dir():
@@ -33,16 +35,26 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
-    """See `converter.save`."""
-    path = check_output(path)
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write to; what is there in the end becomes `path`, unless something went wrong.
+
+    Raises:
+        OutputNotWritten: It cannot be written; what was at `path` before is untouched.
+    """
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
             whole = Path(scratch) / path.name
-            model.save(whole)
+            yield whole
             whole.replace(path)
     except OSError as error:
         raise OutputNotWritten(f"{path} cannot be written: {error}") from None
+
+
+def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
+    """See `converter.save`."""
+    with whole_file(check_output(path)) as whole:
+        model.save(whole)
 
 
 def load(path: str | os.PathLike[str]) -> "keras.Model":

@@ -51,12 +51,13 @@ class Hybrid:
         model: The original.
         data: The same file, in which only custom ops without a kernel are left.
         kernels: LiteRT's.
+        keep: See `LiteRT`.
     """
 
-    def __init__(self, model: Model, data: bytes, kernels: Kernels) -> None:
+    def __init__(self, model: Model, data: bytes, kernels: Kernels, keep: Sequence[int] = ()) -> None:
         plan = blueprint(model.graph)
         self._graph = plan.graph
-        self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels)
+        self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels, keep)
         cut = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
         self._custom = [spec.op for spec in plan.specs if spec.op in cut]  # without those that nothing depends on
         self._layers = {spec.op.index: keras_runner(make_layer(spec)) for spec in plan.specs if spec.op in self._custom}
@@ -81,6 +82,10 @@ class Hybrid:
             if all(np.array_equal(values[index], old) for index, old in zip(self._fed, before, strict=True)):
                 break
         return outputs
+
+    def tensor(self, index: int) -> Array:
+        """See `LiteRT.tensor`."""
+        return self._litert.tensor(index)
 
     def _invoke(self, values: dict[int, Array]) -> list[Array]:
         made = self._litert.run([values[index] for index in (*self._graph.inputs, *self._fed)])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.errors import VerificationImpossible
+from converter.rewrite import with_outputs
 
 Array = NDArray[np.float32]
 Kernels = Literal["plain", "xnnpack"]
@@ -20,18 +21,26 @@ class LiteRT:
     Args:
         data: The file.
         kernels: `plain` for the portable kernels, `xnnpack` for the default delegate.
+        keep: Intermediate tensors that `tensor` shall give.
 
     Raises:
         VerificationImpossible: LiteRT refuses the model.
     """
 
-    def __init__(self, data: bytes | memoryview, kernels: Kernels) -> None:
+    def __init__(self, data: bytes | memoryview, kernels: Kernels, keep: Sequence[int] = ()) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         resolver = {"plain": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES, "xnnpack": OpResolverType.BUILTIN}
+        count: int | None = None
+        if keep and kernels == "xnnpack":  # a delegate fills in outputs only
+            data, count = with_outputs(data, keep)
         try:
             self._interpreter: Any = Interpreter(
-                model_content=bytes(data), experimental_op_resolver_type=resolver[kernels], num_threads=1
+                model_content=bytes(data),
+                experimental_op_resolver_type=resolver[kernels],
+                # Without this, tensors share memory and read back as whatever was there last, with no error.
+                experimental_preserve_all_tensors=bool(keep),
+                num_threads=1,
             )
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -41,7 +50,7 @@ class LiteRT:
                 hint="`--no-verify` converts without comparing",
             ) from None
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()][:count]
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """One call.
@@ -56,6 +65,10 @@ class LiteRT:
             self._interpreter.set_tensor(index, value)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def tensor(self, index: int) -> Array:
+        """One of the tensors to `keep`, as the last run left it (a copy)."""
+        return np.asarray(self._interpreter.get_tensor(index))
 
 
 def keras_runner(model: Any) -> Run:
@@ -73,14 +86,26 @@ def keras_runner(model: Any) -> Run:
     def call(inputs: list[Any]) -> Any:
         return model(inputs if len(inputs) > 1 else inputs[0], training=False)
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        # Without this JAX compiles every operation of its own, which takes five times as long.
-        call = jax.jit(call)
+    call = compiled(call)
 
     def run(inputs: Sequence[Array]) -> list[Array]:
         made = call(list(inputs))
         return [keras.ops.convert_to_numpy(output) for output in (made if isinstance(made, (list, tuple)) else [made])]
 
     return run
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as the back end runs it best.
+
+    JAX compiles every operation of its own otherwise, which takes five times as long. TensorFlow and PyTorch start
+    at once as they are; compiling there costs seconds before the first result.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    made: Callable[..., Any] = jax.jit(function)
+    return made

@@ -1,0 +1,128 @@
+"""What is compared with the original: something with a network, and a way to run all of it or each layer alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from converter.errors import BadCandidate
+from converter.keras_network import Call, KerasNetwork, keras_network
+from converter.network import Network
+from converter.specs import Ref
+from parity.runners import Array, compiled
+
+
+class Candidate(Protocol):
+    """A model to be compared."""
+
+    name: str
+    network: Network
+    can_isolate: bool
+
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+        """Run it.
+
+        Args:
+            inputs: One array per input, in the candidate's order.
+            feeds: Values that later layers read instead of what the candidate computes itself; with one for every
+                value, each layer runs alone.
+
+        Returns:
+            Value of the network → what the candidate computed; without those that cannot be observed.
+        """
+        ...
+
+    def value_of(self, layer: str) -> Ref:
+        """The value that a layer computes, also where it is folded into another step."""
+        ...
+
+
+class KerasCandidate:
+    """A Keras model.
+
+    Args:
+        model: Any built model, functional or not.
+
+    Raises:
+        UnsupportedModel: It cannot be traced.
+    """
+
+    can_isolate = True
+
+    def __init__(self, model: Any, traced: KerasNetwork | None = None) -> None:
+        self._traced = traced or keras_network(model)
+        self.name: str = model.name
+        self.network = self._traced.network
+        # Result → what a layer with an activation argument computes before it.
+        self._before_activation = {
+            node.outputs[0]: node.inputs[0]
+            for node in self.network.nodes
+            if node.kind == "activation" and isinstance(node.inputs[0], str)
+        }
+        self._run = compiled(self._execute)
+
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+        """See `Candidate.run`."""
+        import keras
+
+        for given, (name, value) in zip(inputs, self.network.inputs.items(), strict=True):
+            if tuple(given.shape[1:]) != tuple(self.network.shapes[value]):
+                expected = self.network.shapes[value]
+                raise BadCandidate(f"input {name!r} of the candidate has shape {expected}, the original's {given.shape[1:]}")
+        # A dictionary with keys of one type: JAX sorts them.
+        made = self._run(list(inputs), {str(value): array for value, array in feeds.items()})
+        back = {str(value): value for value in self.network.shapes}
+        return _Converted({back[key]: array for key, array in made.items()}, keras.ops.convert_to_numpy)
+
+    def value_of(self, layer: str) -> Ref:
+        """See `Candidate.value_of`."""
+        return next(self._traced.values[id(c.outputs[0])] for c in self._traced.calls if c.name == layer)
+
+    def _execute(self, inputs: list[Any], feeds: dict[str, Any]) -> dict[str, Any]:
+        values = self._traced.values
+        computed: dict[str, Any] = {}
+        known = dict(zip(map(str, self.network.inputs.values()), inputs, strict=True)) | feeds
+        for call in self._traced.calls:
+            outputs = [str(values[id(tensor)]) for tensor in call.outputs]
+            if outputs == [str(values[id(tensor)]) for tensor in call.inputs]:
+                continue  # only hands on what it gets
+            for name, made in zip(outputs, self._call(call, known, computed), strict=True):
+                computed[name] = made
+                known.setdefault(name, made)
+        return computed
+
+    def _call(self, call: Call, known: dict[str, Any], computed: dict[str, Any]) -> list[Any]:
+        import keras
+
+        def value(argument: Any) -> Any:
+            key = self._traced.values.get(id(argument)) if isinstance(argument, keras.KerasTensor) else None
+            return argument if key is None else known[str(key)]
+
+        args, kwargs = keras.tree.map_structure(value, (call.args, call.kwargs))
+        before = self._before_activation.get(self._traced.values[id(call.outputs[0])])
+        try:
+            if before is None:
+                return list(keras.tree.flatten(call.layer(*args, **kwargs)))
+            own, call.layer.activation = call.layer.activation, keras.activations.linear
+            try:
+                computed[before] = call.layer(*args, **kwargs)
+            finally:
+                call.layer.activation = own
+            return [own(known.get(before, computed[before]))]
+        except Exception as error:
+            raise BadCandidate(f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}") from error
+
+
+class _Converted(Mapping[Ref, Array]):
+    """Back-end tensors, turned into numpy arrays one at a time when they are asked for."""
+
+    def __init__(self, tensors: dict[Ref, Any], convert: Any) -> None:
+        self._tensors, self._convert = tensors, convert
+
+    def __getitem__(self, value: Ref) -> Array:
+        converted: Array = self._convert(self._tensors[value])
+        return converted
+
+    def __iter__(self) -> Any:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)

@@ -1,0 +1,296 @@
+"""Layer by layer: which one is wrong, and which only inherits an error.
+
+Every tensor of the original is compared twice. *Chained*: both models run on the same input, so an error travels
+on to all that follows. *Isolated*: each layer of the candidate gets what the original's layer got, so only a layer
+that is wrong itself shows an error. The first one that does is the guilty one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from converter.audit import Finding
+from converter.constants import decode
+from converter.matching import Match, Matching
+from converter.network import Network
+from converter.specs import Blueprint, Ref
+from parity.candidates import Candidate
+from parity.compare import RELATIVE
+from parity.runners import Array
+from parity.statistics import Statistics, measure, span_of
+from parity.tolerance import limits
+from parity.tracing import Trace
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """One tensor of the original and what the candidate makes of it.
+
+    Attributes:
+        tensor: Its name.
+        op: The operator that computes it.
+        layer: The candidate's layer; None if it has none for this.
+        shape: With the batch axis.
+        span: Extent of the original's values.
+        spread: Largest difference between LiteRT's own kernel sets.
+        limit: What the layer's own error may be.
+        chained_limit: What the error of the whole network may be here; no less than `limit`.
+        chained: The whole network's error so far.
+        isolated: The layer's own error; None where it cannot be run alone.
+        is_output: Whether it is one of the model's outputs.
+    """
+
+    tensor: str
+    op: str
+    layer: str | None
+    shape: tuple[int, ...]
+    span: float
+    spread: float
+    limit: float
+    chained_limit: float
+    chained: Statistics | None
+    isolated: Statistics | None
+    is_output: bool = False
+    pair: Match | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that could be measured is as it should be."""
+        return all(mode is None or mode.ok for mode in (self.chained, self.isolated))
+
+    def as_dict(self, index: int) -> dict[str, Any]:
+        """For JSON; `index` is the depth."""
+        return {
+            "index": index,
+            "tensor": self.tensor,
+            "op": self.op,
+            "layer": self.layer,
+            "shape": list(self.shape),
+            "span": self.span,
+            "spread": self.spread,
+            "limit": self.limit,
+            "chained_limit": self.chained_limit,
+            "chained": self.chained.as_dict() if self.chained else None,
+            "isolated": self.isolated.as_dict() if self.isolated else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Guilty:
+    """The first layer that is wrong itself.
+
+    Attributes:
+        layer: The candidate's layer.
+        tensor: The tensor of the original that it should compute.
+        op: The original's operator.
+        mode: `isolated` if the layer is wrong on the original's own values; `chained` if no layer is, but an
+            error grows.
+        why: The reason, from the audit where it knows one.
+    """
+
+    layer: str
+    tensor: str
+    op: str
+    mode: str
+    why: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"layer": self.layer, "tensor": self.tensor, "op": self.op, "mode": self.mode, "why": self.why}
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """The outcome.
+
+    Attributes:
+        layers: One per tensor of the original, in execution order.
+        guilty: The first wrong layer; None if there is none.
+        findings: What the audit found.
+        notes: What was not compared, and why.
+        inputs: How many inputs were run.
+    """
+
+    model: str
+    candidate: str
+    inputs: int
+    layers: tuple[LayerResult, ...]
+    guilty: Guilty | None
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every tensor that was compared agrees, all outputs among them."""
+        outputs = [layer for layer in self.layers if layer.is_output]
+        return bool(outputs) and all(o.chained is not None for o in outputs) and all(l.ok for l in self.layers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.model,
+            "candidate": self.candidate,
+            "ok": self.ok,
+            "inputs": self.inputs,
+            "guilty": self.guilty.as_dict() if self.guilty else None,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "tensors": [layer.as_dict(index) for index, layer in enumerate(self.layers)],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Original:
+    """The original's side of a comparison, already run.
+
+    Attributes:
+        network: What it computes.
+        traces: One per input.
+        spreads: Per value.
+    """
+
+    blueprint: Blueprint
+    network: Network
+    inputs: Sequence[Sequence[Array]]
+    traces: Sequence[Trace]
+    spreads: Mapping[Ref, float]
+
+    def tensor_name(self, value: Ref) -> str:
+        """The file's name for a value."""
+        if isinstance(value, int):
+            return self.blueprint.graph.tensors[value].name
+        made = next((node for node in self.network.nodes if value in node.inputs), None)
+        return f"{made.outputs[0] if made is None else self.tensor_name(made.outputs[0])} before its activation"
+
+
+class BothModes:
+    """The candidate's values for every tensor of the original that has a partner, in both modes.
+
+    Args:
+        original: Its traces.
+        candidate: What to run.
+        matching: Which value is which.
+        progress: Called with what is being done.
+    """
+
+    def __init__(
+        self, original: Original, candidate: Candidate, matching: Matching, progress: Progress | None = None
+    ) -> None:
+        self._prepare(original, candidate, matching)
+        for number, inputs in enumerate(original.inputs):
+            if progress:
+                progress(f"running the candidate, input {number + 1}/{len(original.inputs)}")
+            self._run(number, inputs)
+
+    def _prepare(self, original: Original, candidate: Candidate, matching: Matching) -> None:
+        self._original, self._candidate, self._matching = original, candidate, matching
+        self._pairs = [
+            (pair, ours, theirs)
+            for pair in matching.matches
+            for ours, theirs in pair.values
+            if ours in original.spreads
+        ]
+        # What the candidate's later layers read in place of its own values: the last partner of each.
+        self._feeds = {theirs: ours for _, ours, theirs in self._pairs}
+        self.chained: list[list[Array | None]] = [[] for _ in self._pairs]
+        self.isolated: list[list[Array | None]] = [[] for _ in self._pairs]
+        self._alone: Mapping[Ref, Array] = {}
+
+    def _run(self, number: int, inputs: Sequence[Array]) -> None:
+        trace, shapes = self._original.traces[number], self._candidate.network.shapes
+        given = _in_order(inputs, self._original.network, self._candidate.network)
+        chained = self._candidate.run(given, {})
+        feeds = {
+            theirs: trace[ours]
+            for theirs, ours in self._feeds.items()
+            if tuple(shapes.get(theirs, ())) == trace[ours].shape[1:]
+        }
+        alone = self._candidate.run(given, feeds) if self._candidate.can_isolate else {}
+        self._alone = alone
+        for place, (pair, _, theirs) in enumerate(self._pairs):
+            self.chained[place].append(chained.get(theirs))
+            if pair.theirs is None and pair.ours is not None:  # left out: what comes before stands in its place
+                self.isolated[place].append(trace.get(pair.ours.inputs[0]))
+            else:
+                self.isolated[place].append(alone.get(theirs))
+
+    def results(self) -> list[LayerResult]:
+        """Compare every tensor, in the original's order."""
+        original = self._original
+        outputs = {value for _, value in original.network.outputs}
+        spans = {value: span_of([trace[value] for trace in original.traces]) for value in original.spreads}
+        allowed = limits(original.network, spans, original.spreads)
+        made = []
+        for place, (pair, ours, _) in enumerate(self._pairs):
+            arrays = [trace[ours] for trace in original.traces]
+            spread, span, both = original.spreads[ours], spans[ours], allowed[ours]
+            modes = [
+                measure(mode[place], arrays, limit, span) if any(a is not None for a in mode[place]) else None
+                for mode, limit in zip((self.chained, self.isolated), both[::-1], strict=True)
+            ]
+            node = pair.ours or pair.theirs
+            assert node is not None
+            op = str(pair.ours.origin.op) if pair.ours else "(not in the file)"
+            layer = pair.theirs.name if pair.theirs else None
+            name = original.tensor_name(ours)
+            shape, is_output = arrays[0].shape, ours in outputs
+            made.append(LayerResult(name, op, layer, shape, span, spread, *both, *modes, is_output, pair))
+        return made + self._absent_outputs()
+
+    def culprit(self, result: LayerResult) -> str | None:
+        """Which layer it is, where a convolution and its batch normalization are one step.
+
+        The file has the normalization folded away, so before it the convolution alone has to give the file's
+        result, without the bias if the normalization is what adds it.
+        """
+        pair = result.pair
+        if pair is None or pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
+            return result.layer
+        own = self._alone.get(self._candidate.value_of(pair.theirs.name))
+        expected = self._original.traces[-1][pair.ours.outputs[0]]
+        if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
+            bias = pair.ours.weights["bias"].holder
+            expected = expected - decode(self._original.blueprint.graph.tensors[bias.tensor])
+        if own is None or own.shape != expected.shape:
+            return result.layer
+        is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
+        return str(pair.theirs.config["batch_norm"]) if is_right else result.layer
+
+    def _absent_outputs(self) -> list[LayerResult]:
+        """Outputs that nothing of the candidate corresponds to."""
+        network, compared = self._original.network, {ours for _, ours, _ in self._pairs}
+        absent = []
+        for _, value in network.outputs:
+            if value not in compared and value in self._original.spreads:
+                arrays = [trace[value] for trace in self._original.traces]
+                node = network.producers()[value]
+                stats = measure([None], arrays, 0.0, 0.0)
+                name, op = self._original.tensor_name(value), str(node.origin.op)
+                span, spread = span_of(arrays), self._original.spreads[value]
+                absent.append(LayerResult(name, op, None, arrays[0].shape, span, spread, 0.0, 0.0, stats, None, True))
+        return absent
+
+
+def _in_order(inputs: Sequence[Array], ours: Network, theirs: Network) -> list[Array]:
+    """The original's inputs in the candidate's order: by name where all names agree, else by position."""
+    names = list(ours.inputs)
+    if set(names) == set(theirs.inputs):
+        return [inputs[names.index(name)] for name in theirs.inputs]
+    return list(inputs)
+
+
+def heat_map(candidate: Array, original: Array) -> Array:
+    """Largest absolute difference over channels, [H, W]; one row for what is no picture."""
+    difference = np.abs(candidate - original)[0]
+    if difference.ndim == 0:
+        return difference.reshape(1, 1)
+    if difference.ndim < 3:
+        return difference.reshape(1, -1) if difference.ndim == 1 else difference.max(axis=1)[None]
+    while difference.ndim > 3:
+        difference = difference.max(axis=0)
+    made: Array = difference.max(axis=-1)
+    return made

@@ -1,0 +1,56 @@
+"""What a tensor's error may be: the model's own kernel spread, and what float32 alone can explain."""
+
+from collections.abc import Mapping
+from math import prod, sqrt
+
+from converter.network import Network, Node, Shape
+from converter.specs import Ref
+from parity.compare import RELATIVE, SPREADS
+
+# `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the
+# square root of n roundings: more than 16 for means over whole pictures and for wide kernels. LiteRT's kernel sets
+# may take the same order there, so that their spread does not show it (selfie_segmentation_landscape: means over
+# 9,216 pixels, 0.0 apart, both 5e-6 of the range off a float64 sum).
+TERMS = 16**2
+
+
+def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
+    """How many numbers a node adds up for each result."""
+    kernel = node.weights["kernel"].shape if "kernel" in node.weights else ()
+    if node.kind in ("conv", "dense"):
+        return prod(kernel[:-1])
+    if node.kind == "conv_transpose":
+        return kernel[0] * kernel[1] * kernel[3]
+    if node.kind == "depthwise":
+        return kernel[0] * kernel[1]
+    if node.kind == "average_pool":
+        return prod(node.config["pool_size"])
+    if node.kind == "mean":
+        shape = shapes.get(node.inputs[0], ())
+        return prod(shape[axis - 1] or 1 for axis in node.config["axis"] if axis)
+    return 1
+
+
+def limits(network: Network, spans: Mapping[Ref, float], spreads: Mapping[Ref, float]) -> dict[Ref, tuple[float, float]]:
+    """For every traced value: what a layer's own error may be, and what the error of the whole network may be.
+
+    What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel
+    spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again.
+
+    Args:
+        network: The original's.
+        spans: Extent of each value's numbers.
+        spreads: Largest difference between LiteRT's kernel sets.
+    """
+    inherited: dict[Ref, float] = {}
+    found: dict[Ref, tuple[float, float]] = {}
+    for node in network.nodes:
+        before = max((inherited.get(value, 0.0) for value in node.inputs), default=0.0)
+        rounding = RELATIVE * max(1.0, sqrt(terms(node, network.shapes) / TERMS))
+        for value in node.outputs:
+            span = spans.get(value, 0.0)
+            own = max(SPREADS * spreads.get(value, 0.0), rounding * span)
+            inherited[value] = max(before, own / span if span else 0.0)
+            if value in spreads:
+                found[value] = own, inherited[value] * span
+    return found

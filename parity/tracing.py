@@ -1,0 +1,78 @@
+"""Every intermediate tensor of the original, and how far LiteRT's own two kernel sets are apart on each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from converter.graph import Model
+from converter.network import Network
+from converter.rewrite import TRANSPOSE_BIAS, builtin_only, unfused
+from converter.specs import LayerSpec, Ref
+from parity.reference import Hybrid
+from parity.runners import Array, Kernels, LiteRT
+
+# Value of the network → what it holds after one run.
+Trace = dict[Ref, Array]
+
+
+class TracedReference:
+    """The original with all its intermediate results, with plain kernels and with XNNPACK.
+
+    LiteRT's own reference kernels would do for the second opinion as well, but take ten times as long, and add up
+    in the same order as the plain ones: on some layers both agree to the last bit, which says nothing.
+
+    Args:
+        model: The original.
+        network: The same as nodes: its values are what a trace has.
+    """
+
+    def __init__(self, model: Model, network: Network) -> None:
+        custom = {op.kind for op in model.graph.ops if op.is_custom}
+        data = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
+        data, split = unfused(data)
+        self._tensors = _tensors(network, split)
+        keep = tuple(dict.fromkeys(self._tensors.values()))
+
+        def runner(kernels: Kernels) -> LiteRT | Hybrid:
+            if custom - {TRANSPOSE_BIAS}:
+                return Hybrid(model, data, kernels, keep)
+            return LiteRT(data, kernels, keep)
+
+        self._plain, self._xnnpack = runner("plain"), runner("xnnpack")
+
+    def trace(self, inputs: Sequence[Array]) -> Trace:
+        """Run once with plain kernels.
+
+        Args:
+            inputs: One array per input of the file, in its order and shapes.
+        """
+        self._plain.run(inputs)
+        return {value: self._plain.tensor(index) for value, index in self._tensors.items()}
+
+    def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Ref, float]:
+        """Largest difference between the two kernel sets, per value.
+
+        Args:
+            inputs: As given to `trace`.
+            plain: What `trace` gave for them.
+        """
+        self._xnnpack.run(inputs)
+        spreads = {}
+        for value, index in self._tensors.items():
+            # Where one of them is not finite, so is the comparison: the spread says nothing there.
+            with np.errstate(invalid="ignore"):
+                spread = float(np.abs(self._xnnpack.tensor(index) - plain[value]).max(initial=0))
+            spreads[value] = spread if np.isfinite(spread) else 0.0
+        return spreads
+
+
+def _tensors(network: Network, split: dict[int, int]) -> dict[Ref, int]:
+    """Where the network's values are in the unfused file."""
+    tensors: dict[Ref, int] = {}
+    for node in network.nodes:
+        assert isinstance(node.origin, LayerSpec)
+        tensors |= {value: value for value in (*node.inputs, *node.outputs) if isinstance(value, int)}
+        op = node.origin.op
+        if op.index in split and node.kind == "activation" and node.outputs[0] == op.outputs[0]:
+            tensors[node.inputs[0]] = split[op.index]
+    return tensors
