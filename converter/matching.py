@@ -148,7 +148,8 @@ def _fits(left: Node, right: Node) -> bool:
         return False
     if left.family == "activation":  # which one it is, and what it shares, is for the audit to say
         return True
-    return all(slot.shape == right.weights[name].shape for name, slot in left.weights.items() if name in right.weights)
+    both = left.weights.keys() & right.weights.keys()
+    return all(left.weights[name].shape == right.weights[name].shape for name in both)
 
 
 @dataclass
@@ -250,29 +251,37 @@ class _Walk:
         return [side.producers[value] for value in dict.fromkeys(values) if value in side.producers]
 
     def _step_over(self) -> bool:
-        """Leave one node out: it has no weights, reads one value, and what follows fits without it."""
+        """Leave one node out: it has no kernel, reads one value, and what follows fits without it."""
         for a, b in list(self.left.values.items()):
             if self.right.values.get(b) != a:
                 continue
-            lefts = self.left.open(self.left.consumers.get(a, ()))
-            rights = self.right.open(self.right.consumers.get(b, ()))
-            for node in lefts:
-                if _may_be_missing(node) and self._continues(self.left, node, rights):
+            for node in self.left.open(self.left.consumers.get(a, ())):
+                if self._continues(self.left, node, self.right, b):
                     self.left.nodes[id(node)] = node
                     self._matches.append(Match(node, None, Evidence.TOPOLOGY, ((node.outputs[0], b),)))
                     self._pair_values(node.outputs[0], b)
                     return True
-            for node in rights:
-                if _may_be_missing(node) and self._continues(self.right, node, lefts):
+            for node in self.right.open(self.right.consumers.get(b, ())):
+                if self._continues(self.right, node, self.left, a):
                     self.right.nodes[id(node)] = node
                     self._matches.append(Match(None, node, Evidence.TOPOLOGY, ((a, node.outputs[0]),)))
                     self._pair_values(a, node.outputs[0])
                     return True
         return False
 
-    def _continues(self, side: _Side, node: Node, others: Sequence[Node]) -> bool:
+    @staticmethod
+    def _continues(side: _Side, node: Node, other: _Side, value: Ref) -> bool:
+        """Whether what follows a node is, on the other side, what reads `value` (the node's own operand) directly."""
+        has_kernel = node.weights and node.family != "activation"
+        if has_kernel or len(set(node.inputs)) != 1 or len(node.outputs) != 1:
+            return False
         following = side.consumers.get(node.outputs[0], ())
-        return any(_fits(*_ordered(side is self.left, f, other)) for f in following for other in others)
+        readers = other.consumers.get(value, ())
+        partners = [side.nodes.get(id(follower)) for follower in following]
+        if any(partner is reader for partner in partners for reader in readers):
+            return True
+        open_readers = other.open(readers)
+        return any(_fits(follower, reader) for follower in side.open(following) for reader in open_readers)
 
     def is_possible(self, left: Node, right: Node) -> bool:
         """Whether nothing that is known speaks against a pair: neither is taken, nor are their operands."""
@@ -297,14 +306,6 @@ class _Walk:
         right = tuple(self.right.open(self.right.network.all_nodes()))
         candidates = {node.name: tuple(o.name for o in right if node.weights and _fits(node, o)) for node in left}
         return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs)
-
-
-def _ordered(is_left: bool, first: Node, second: Node) -> tuple[Node, Node]:  # noqa: FBT001 - private, one caller
-    return (first, second) if is_left else (second, first)
-
-
-def _may_be_missing(node: Node) -> bool:
-    return not node.weights and len(set(node.inputs)) == 1 and len(node.outputs) == 1
 
 
 def _only_partners(

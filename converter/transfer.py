@@ -196,6 +196,8 @@ class _Planner:
         for pair in self._matching.matches:
             if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
                 self._assign_pair(pair.ours, pair.theirs, pair.evidence, spoken_for)
+            elif pair.ours:
+                self._unread += [(pair.ours, attribute) for attribute in pair.ours.weights]
         for node in self._matching.open_ours:
             self._unread += [(node, attribute) for attribute in node.weights]
 
