@@ -1,6 +1,6 @@
 """The command line of unlite: verbs only; the work is done in `converter` and `parity`.
 
-Exit codes: 0 done; 1 converted, but it does not agree with the original; 2 bad input or environment;
+Exit codes: 0 done; 1 the candidate does not agree with the original; 2 bad input or environment;
 3 an operator is not supported; 70 a bug in unlite; 130 interrupted.
 """
 
@@ -25,6 +25,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
+OVERRIDES: dict[str, Any] = {"type": Path, "metavar": "FILE.toml", "help": "which layers belong together, by hand"}
 JSON: dict[str, Any] = {"action": "store_true", "help": "print one JSON document instead of tables"}
 
 
@@ -36,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="unlite",
         description="Turn a deployed .tflite file back into a Keras model that can be trained, "
         "and prove that it is the same.",
-        epilog="Exit codes: 0 done; 1 converted, but does not agree; 2 bad input; 3 operator not supported.",
+        epilog="Exit codes: 0 done; 1 does not agree with the original; 2 bad input; 3 operator not supported.",
         formatter_class=RichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"unlite {converter.__version__}")
@@ -51,6 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     added.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: MODEL's name in this folder")
     added.add_argument("--no-verify", action="store_true", help="do not compare the result with the original")
     added.add_argument("--json", **JSON)
+
+    _add_transfer(_add_verb(verbs, "transfer", transfer, "Put a file's weights into a Keras model of your own."))
+    _add_parity(_add_verb(verbs, "parity", parity_, "Compare layer by layer, and name the one that is wrong."))
 
     _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
 
@@ -68,6 +72,35 @@ def _add_verb(verbs: Any, name: str, run: Command, text: str) -> argparse.Argume
     )
     made.set_defaults(run=run)
     return made
+
+
+def _add_transfer(added: argparse.ArgumentParser) -> None:
+    added.add_argument("model", **MODEL)
+    added.add_argument("candidate", metavar="CANDIDATE", help="your model: a .keras file, or file.py:function")
+    added.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: MODEL's name in this folder")
+    added.add_argument("--overrides", **OVERRIDES)
+    text = "write a table with a row for each layer that has no partner, to be filled in, and stop"
+    added.add_argument("--write-overrides", type=Path, metavar="FILE", help=text)
+    text = "layers, variables or tensors that may stay as they are, e.g. 'classificator_*'; repeatable"
+    added.add_argument("--allow-unfed", action="append", default=[], metavar="PATTERN", help=text)
+    added.add_argument("--no-verify", action="store_true", help="do not compare the result with the original")
+    added.add_argument("--json", **JSON)
+
+
+def _add_parity(added: argparse.ArgumentParser) -> None:
+    added.add_argument("model", **MODEL)
+    text = "what to compare: .keras, .tflite, .onnx, file.py:function, or a saved trace (.npz)"
+    added.add_argument("candidate", metavar="CANDIDATE", help=text)
+    added.add_argument("--overrides", **OVERRIDES)
+    text = "run on these instead of random numbers: .npy, or .npz with one array per input"
+    added.add_argument("--inputs", type=Path, metavar="FILE", help=text)
+    text = "random inputs: one in [0, 1] and one in [-1, 1] per seed (default: %(default)s)"
+    added.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
+    added.add_argument("--no-audit", action="store_true", help="judge by the activations alone")
+    added.add_argument("--all", action="store_true", help="show every tensor, not only wrong ones and outputs")
+    added.add_argument("--save-trace", type=Path, metavar="FILE.npz", help="keep what the candidate computed")
+    added.add_argument("--html", type=Path, metavar="FILE.html", help="write a page with plots")
+    added.add_argument("--json", **JSON)
 
 
 def _add_zoo(zoo: argparse.ArgumentParser) -> None:
@@ -106,6 +139,73 @@ def convert(arguments: argparse.Namespace) -> int:
     else:
         _print_conversion(make_console(), result)
     return int(result["exit_code"])
+
+
+def transfer(arguments: argparse.Namespace) -> int:
+    """`unlite transfer`."""
+    from converter.saving import check_output
+    from parity.reports import make_console, native_log_held_back, print_parity, print_plan
+    from parity.transferring import transfer_into, write_starter
+
+    output = arguments.output or Path(f"{Path(arguments.model).stem}.keras")
+    check_output(output)
+    original = converter.read(_find(arguments.model))
+    with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        settings = {"overrides": arguments.overrides, "allow_unfed": arguments.allow_unfed, "progress": status.update}
+        if arguments.write_overrides:
+            rows = write_starter(original, arguments.candidate, arguments.write_overrides, **settings)
+        else:
+            outcome = transfer_into(original, arguments.candidate, output, verify=not arguments.no_verify, **settings)
+    if arguments.write_overrides:
+        print(f"wrote {arguments.write_overrides}: {rows} rows to be filled in")
+        return 0
+    if arguments.json:
+        print(json.dumps(outcome.as_dict(), indent=2))
+    else:
+        print_plan(make_console(), outcome.plan, str(output) if outcome.ok else None)
+        if outcome.report:
+            print_parity(make_console(), outcome.report)
+        if not outcome.ok:
+            print("nothing was written; --no-verify writes the model as it is")
+    return 0 if outcome.ok else DISAGREES
+
+
+def parity_(arguments: argparse.Namespace) -> int:
+    """`unlite parity`."""
+    from converter.saving import check_output
+    from parity.inputs import load_inputs
+    from parity.reports import make_console, native_log_held_back, print_parity
+
+    for path, suffix in ((arguments.save_trace, ".npz"), (arguments.html, ".html")):
+        if path:
+            check_output(path, suffix)
+    original = converter.read(_find(arguments.model))
+    inputs = load_inputs(arguments.inputs, original.graph) if arguments.inputs else None
+    with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        from parity.checking import check
+
+        report, run, modes = check(
+            original,
+            arguments.candidate,
+            overrides=arguments.overrides or (),
+            inputs=inputs,
+            seeds=arguments.seeds,
+            with_audit=not arguments.no_audit,
+            progress=status.update,
+        )
+        if arguments.save_trace:
+            from parity.saved_traces import save_trace
+
+            save_trace(arguments.save_trace, run, modes, report.candidate)
+        if arguments.html:
+            from parity.html_report import write_html
+
+            write_html(report.as_dict(), modes.heat_maps(), arguments.html)
+    if arguments.json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        print_parity(make_console(), report, every_layer=arguments.all)
+    return 0 if report.ok else DISAGREES
 
 
 def list_zoo(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,8 @@ from converter.specs import Ref
 
 # Settings that no Keras user wrote in this form, explained.
 UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}
+# What decides how many pixels `same` padding adds.
+WINDOW = ("kernel_size", "pool_size", "strides", "dilation_rate")
 # Order does not matter to these.
 COMMUTATIVE = ("add", "multiply")
 # What is there on one side only by design: a batch normalization that the file has folded away.
@@ -89,7 +91,7 @@ def _settings(ours: Node, theirs: Node) -> Iterator[str]:
     if ours.kind != theirs.kind:
         yield f"it is {_article(_describe(theirs))}, the file has {_article(_describe(ours))}"
     else:
-        for name in ours.config.keys() | theirs.config.keys():
+        for name in dict.fromkeys((*ours.config, *theirs.config)):
             left, right = ours.config.get(name), theirs.config.get(name)
             if name not in OWN and left != right and not _is_moot(name, ours, theirs):
                 unit = f" {UNITS[name]}" if name in UNITS else ""
@@ -101,7 +103,13 @@ def _settings(ours: Node, theirs: Node) -> Iterator[str]:
 
 
 def _is_moot(name: str, ours: Node, theirs: Node) -> bool:
-    """A PReLU over axes of extent 1 may share them or not: the shape of alpha says what counts."""
+    """Whether a setting follows from another one.
+
+    `same` padding comes to other pixels with another window. A PReLU over axes of extent 1 may share them or not:
+    the shape of alpha says what counts.
+    """
+    if name == "padding":
+        return any(ours.config.get(cause) != theirs.config.get(cause) for cause in WINDOW)
     return name == "shared_axes" and ours.weights["alpha"].shape == theirs.weights["alpha"].shape
 
 

@@ -74,11 +74,11 @@ def keras_network(model: Any) -> KerasNetwork:
         UnsupportedModel: It has no fixed inputs, or cannot be called.
     """
     keras = import_keras()
-    inputs = _inputs(model)
+    inputs, arguments = _inputs(model)
     tracer = _Tracer(keras)
     with tracer.recording():
         try:
-            made = model.call(inputs if len(inputs) > 1 else inputs[0])
+            made = model.call(arguments)
         except Exception as error:
             raise UnsupportedModel(
                 f"model {model.name!r} cannot be traced: {error}",
@@ -115,30 +115,33 @@ def config_of(layer: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(layer).items() if not name.startswith("_")}
 
 
-def _inputs(model: Any) -> list[Any]:
+def _inputs(model: Any) -> tuple[list[Any], Any]:
+    """Symbolic inputs like the model's own: all of them in order, and as it takes them (alone, list, dictionary)."""
     import keras
 
     if not isinstance(model, keras.Model):
         raise UnsupportedModel(f"expected a keras.Model, got {type(model).__name__}")
     try:
-        given = keras.tree.flatten(model.inputs)
-    except (AttributeError, ValueError):
-        given = None
-    shapes = [tuple(t.shape) for t in given] if given else _built_shapes(model)
-    if not shapes or any(extent is None for shape in shapes for extent in shape[1:]):
+        structure = model.input
+    except (AttributeError, ValueError):  # subclassed: nothing says what it takes but what it was built with
+        structure = _built_shapes(model)
+    given = keras.tree.flatten(structure)
+    if not given or any(extent is None for tensor in given for extent in tensor.shape[1:]):
         raise UnsupportedModel(
             f"model {model.name!r} has no fixed input shape",
             hint="build it first: model.build((None, height, width, channels)), or use keras.Input",
         )
-    names = [t.name for t in given] if given else [f"input_{i}" for i in range(len(shapes))]
-    return [keras.KerasTensor(shape, name=name) for shape, name in zip(shapes, names, strict=True)]
+    made = [keras.KerasTensor(tuple(tensor.shape), name=tensor.name) for tensor in given]
+    return made, keras.tree.pack_sequence_as(structure, made)
 
 
-def _built_shapes(model: Any) -> list[tuple[int | None, ...]]:
-    """What a subclassed model was built with."""
+def _built_shapes(model: Any) -> Any:
+    import keras
+
     config = model.get_build_config() if model.built else None
     shape = (config or {}).get("input_shape")
-    return [tuple(shape)] if shape and not isinstance(shape[0], (list, tuple, dict)) else []
+    is_one = bool(shape) and not isinstance(shape[0], (list, tuple, dict))
+    return keras.KerasTensor(tuple(shape), name="input") if is_one else []
 
 
 class _Tracer:

@@ -4,19 +4,23 @@
 
     original = converter.read("palm_detection_full.tflite")
     parity.verify(original, converter.convert(original)).ok
+    parity.layers(original, my_own_model).guilty
 
 Importing this package imports neither Keras nor numpy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from converter.graph import Model
+    from converter.overrides import Override
     from converter.reader import Source
+    from parity.layerwise import ParityReport
     from parity.verification import Verification
 
-__all__ = ["verify"]
+__all__ = ["assert_parity", "layers", "verify"]
 
 
 def verify(
@@ -36,3 +40,60 @@ def verify(
     from parity.verification import verify
 
     return verify(original, candidate, seeds, progress)
+
+
+def layers(
+    original: "Source | Model",
+    candidate: Any,
+    *,
+    overrides: "Path | Sequence[Override]" = (),
+    inputs: Sequence[Sequence[Any]] | None = None,
+    seeds: int = 1,
+    with_audit: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> "ParityReport":
+    """Compare every layer, in the whole network and each one alone, and name the first that is wrong.
+
+    Args:
+        original: A path, the file's bytes, or what `converter.read` returned.
+        candidate: A `keras.Model`; or a path: `.keras`, `.tflite`, `.onnx`, `file.py:function`, a saved trace.
+        overrides: Which layers belong together where neither names nor graph say so: a table, or its rows.
+        inputs: Per run one float32 array per input of the original, in its shapes; default: seeded random ones.
+        seeds: Number of seeds; each gives one input in [0, 1] and one in [-1, 1].
+        with_audit: Whether to compare settings as well, which gives reasons.
+        progress: Called with what is being done.
+
+    Raises:
+        UnliteError: Something cannot be loaded, run or matched; the message says what to do.
+    """
+    from parity.checking import check
+
+    return check(
+        original,
+        candidate,
+        overrides=overrides,
+        inputs=inputs,
+        seeds=seeds,
+        with_audit=with_audit,
+        progress=progress,
+    )[0]
+
+
+def assert_parity(original: "Source | Model", candidate: Any, **settings: Any) -> "ParityReport":
+    """As `layers`, for tests.
+
+    Args:
+        original: See `layers`.
+        candidate: See `layers`.
+        **settings: See `layers`.
+
+    Raises:
+        AssertionError: They differ; the message is the report, with the guilty layer on top.
+    """
+    __tracebackhide__ = True
+    report = layers(original, candidate, **settings)
+    if not report.ok:
+        from parity.reports import parity_text
+
+        raise AssertionError(parity_text(report))
+    return report

@@ -63,14 +63,28 @@ class KerasCandidate:
         """See `Candidate.run`."""
         import keras
 
-        for given, (name, value) in zip(inputs, self.network.inputs.items(), strict=True):
-            if tuple(given.shape[1:]) != tuple(self.network.shapes[value]):
-                expected = self.network.shapes[value]
-                raise BadCandidate(f"input {name!r} of the candidate has shape {expected}, the original's {given.shape[1:]}")
+        self.check_inputs(inputs)
         # A dictionary with keys of one type: JAX sorts them.
         made = self._run(list(inputs), {str(value): array for value, array in feeds.items()})
         back = {str(value): value for value in self.network.shapes}
         return _Converted({back[key]: array for key, array in made.items()}, keras.ops.convert_to_numpy)
+
+    def check_inputs(self, inputs: Sequence[Array]) -> None:
+        """Check that the original's inputs fit.
+
+        Raises:
+            BadCandidate: Their number or shape is another.
+        """
+        own = self.network.inputs
+        if len(inputs) != len(own):
+            raise BadCandidate(f"the candidate takes {len(own)} inputs, the original {len(inputs)}")
+        for given, (name, value) in zip(inputs, own.items(), strict=True):
+            expected = tuple(self.network.shapes[value])
+            if given.shape[1:] != expected:
+                raise BadCandidate(
+                    f"input {name!r} of the candidate has shape {expected}, the original's {given.shape[1:]}",
+                    hint="build the candidate for the original's input size",
+                )
 
     def value_of(self, layer: str) -> Ref:
         """See `Candidate.value_of`."""

@@ -14,10 +14,10 @@ import numpy as np
 from converter.audit import Finding
 from converter.constants import decode
 from converter.matching import Match, Matching
-from converter.network import Network
+from converter.network import Network, Node
 from converter.specs import Blueprint, Ref
 from parity.candidates import Candidate
-from parity.compare import RELATIVE
+from parity.compare import RELATIVE, Verdict
 from parity.runners import Array
 from parity.statistics import Statistics, measure, span_of
 from parity.tolerance import limits
@@ -88,7 +88,7 @@ class Guilty:
         tensor: The tensor of the original that it should compute.
         op: The original's operator.
         mode: `isolated` if the layer is wrong on the original's own values; `chained` if no layer is, but an
-            error grows.
+            error grows; `absent` if nothing is wrong, but the candidate lacks this one.
         why: The reason, from the audit where it knows one.
     """
 
@@ -128,6 +128,11 @@ class ParityReport:
         """Whether every tensor that was compared agrees, all outputs among them."""
         outputs = [layer for layer in self.layers if layer.is_output]
         return bool(outputs) and all(o.chained is not None for o in outputs) and all(l.ok for l in self.layers)
+
+    @property
+    def matched_layers_ok(self) -> bool:
+        """Whether all that could be compared agrees, though outputs may be missing (heads to be trained)."""
+        return any(layer.chained for layer in self.layers) and all(layer.ok for layer in self.layers)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -199,6 +204,7 @@ class BothModes:
         self.chained: list[list[Array | None]] = [[] for _ in self._pairs]
         self.isolated: list[list[Array | None]] = [[] for _ in self._pairs]
         self._alone: Mapping[Ref, Array] = {}
+        self._unknown = _behind(matching.open_ours, original.network)
 
     def _run(self, number: int, inputs: Sequence[Array]) -> None:
         trace, shapes = self._original.traces[number], self._candidate.network.shapes
@@ -232,6 +238,8 @@ class BothModes:
                 measure(mode[place], arrays, limit, span) if any(a is not None for a in mode[place]) else None
                 for mode, limit in zip((self.chained, self.isolated), both[::-1], strict=True)
             ]
+            if ours in self._unknown:
+                modes = [None, modes[1] if modes[1] and modes[1].verdict is not Verdict.OTHER_SHAPE else None]
             node = pair.ours or pair.theirs
             assert node is not None
             op = str(pair.ours.origin.op) if pair.ours else "(not in the file)"
@@ -240,6 +248,22 @@ class BothModes:
             shape, is_output = arrays[0].shape, ours in outputs
             made.append(LayerResult(name, op, layer, shape, span, spread, *both, *modes, is_output, pair))
         return made + self._absent_outputs()
+
+    def by_value(self) -> dict[Ref, list[Array | None]]:
+        """The candidate's own run: value of the original → one array per input."""
+        return {ours: self.chained[place] for place, (_, ours, _) in enumerate(self._pairs)}
+
+    def heat_maps(self) -> dict[str, dict[str, Array]]:
+        """For every tensor and mode where the difference of the last input lies."""
+        maps: dict[str, dict[str, Array]] = {}
+        for place, (_, ours, _) in enumerate(self._pairs):
+            reference = self._original.traces[-1][ours]
+            own = maps.setdefault(self._original.tensor_name(ours), {})
+            for mode, values in (("chained", self.chained), ("isolated", self.isolated)):
+                array = values[place][-1]
+                if array is not None and array.shape == reference.shape:
+                    own[mode] = heat_map(array, reference)
+        return maps
 
     def culprit(self, result: LayerResult) -> str | None:
         """Which layer it is, where a convolution and its batch normalization are one step.
@@ -265,7 +289,7 @@ class BothModes:
         network, compared = self._original.network, {ours for _, ours, _ in self._pairs}
         absent = []
         for _, value in network.outputs:
-            if value not in compared and value in self._original.spreads:
+            if value not in compared and value not in self._unknown and value in self._original.spreads:
                 arrays = [trace[value] for trace in self._original.traces]
                 node = network.producers()[value]
                 stats = measure([None], arrays, 0.0, 0.0)
@@ -273,6 +297,15 @@ class BothModes:
                 span, spread = span_of(arrays), self._original.spreads[value]
                 absent.append(LayerResult(name, op, None, arrays[0].shape, span, spread, 0.0, 0.0, stats, None, True))
         return absent
+
+
+def _behind(nodes: Sequence[Node], network: Network) -> set[Ref]:
+    """Everything that depends on nodes without a partner: there is nothing to expect of it in the whole network."""
+    values = {value for node in nodes for value in node.outputs}
+    for node in network.nodes:
+        if values.intersection(node.inputs):
+            values.update(node.outputs)
+    return values
 
 
 def _in_order(inputs: Sequence[Array], ours: Network, theirs: Network) -> list[Array]:

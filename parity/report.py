@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from converter.audit import Finding, audit
+from converter.audit import Finding, audit, op_of
 from converter.blueprint import blueprint
 from converter.errors import BadInput
 from converter.graph import Graph, Model
@@ -105,7 +105,7 @@ def report(
     findings = tuple(audit(original.network, candidate.network, matching)) if with_audit else ()
     modes = BothModes(original, candidate, matching, progress)
     results = modes.results()
-    guilty = find_guilty(results, findings, modes.culprit)
+    guilty = find_guilty(results, findings, modes.culprit) or _first_without_partner(matching)
     made = ParityReport(
         original.blueprint.name,
         candidate.name,
@@ -116,6 +116,13 @@ def report(
         tuple(_notes(matching, candidate)),
     )
     return made, modes
+
+
+def _first_without_partner(matching: Matching) -> Guilty | None:
+    if not matching.open_ours:
+        return None
+    node = matching.open_ours[0]
+    return Guilty(node.name, node.name, op_of(node), "absent", f"the candidate has no {node.kind} for it")
 
 
 def _notes(matching: Matching, candidate: Candidate) -> list[str]:
@@ -141,7 +148,7 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
     if first is None:
         return None
     layer = culprit(first) if mode == "isolated" else first.layer
-    known = [f.message for f in findings if first.pair and _is_about(f, first.pair)]
+    known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.pair and _is_about(f, first.pair)]
     return Guilty(layer or first.tensor, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))
 
 
@@ -159,5 +166,8 @@ def _symptom(result: LayerResult, mode: str) -> str:
         return f"its result is {statistics.verdict.value}"
     allowed = result.limit if mode == "isolated" else result.chained_limit
     share = "" if statistics.share_out is None else f" in {statistics.share_out:.2%} of the elements"
-    given = "given the original's own values" if mode == "isolated" else "though every layer alone is right"
+    if mode == "isolated":
+        given = "given the original's own values"
+    else:
+        given = "though every layer alone is right" if result.isolated else "no layer was run alone"
     return f"off by up to {statistics.max_abs:.3g} (allowed {allowed:.3g}){share}, {given}"

@@ -1,8 +1,10 @@
 """Results for people: tables in a terminal, plain columns in a pipe."""
 
+import io
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,10 +16,14 @@ from rich.text import Text
 from converter.errors import UnliteError
 
 if TYPE_CHECKING:
+    from converter.transfer import Plan
+    from parity.layerwise import ParityReport
     from parity.verification import Verification
 
 # What a pipe gets: rows as wide as they need to be, never cut, so that `grep` finds what it looks for.
 PIPE_WIDTH = 10_000
+# Everything after a wrong layer is wrong, too: a table of all that hides the first.
+LAYERS_SHOWN, NOTES_SHOWN, NAME_WIDTH = 10, 3, 48
 
 
 class _Console(Console):
@@ -123,3 +129,101 @@ def print_verification(console: Console, verification: "Verification") -> None:
 
 def _shape(shape: Any) -> str:
     return "×".join("N" if extent is None else str(extent) for extent in shape) or "scalar"
+
+
+def parity_text(report: "ParityReport") -> str:
+    """The report as plain text, e.g. for a failed assertion."""
+    with io.StringIO() as text:
+        print_parity(make_console(text), report)
+        return text.getvalue()
+
+
+def print_parity(console: Console, report: "ParityReport", *, every_layer: bool = False) -> None:
+    """The guilty layer on top, what the audit found, then the tensors.
+
+    Args:
+        console: Where to.
+        report: What.
+        every_layer: Whether to show all tensors, not only the wrong ones and the outputs.
+    """
+    compared = f"{len(report.layers)} tensors, {report.inputs} inputs"
+    if report.ok:
+        console.print(f"same: {report.candidate} computes what {report.model} computes ({compared})", style="green")
+    elif report.matched_layers_ok and report.guilty:
+        guilty = report.guilty
+        console.print(f"same as far as it goes: all that has a partner agrees ({compared})", style="yellow")
+        console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
+    elif report.guilty:
+        guilty, modes = report.guilty, {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"}
+        console.print(f"{guilty.layer} {modes[guilty.mode]}: {guilty.why}", style="bold red")
+        console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
+    else:
+        console.print(f"NOT the same: nothing of {report.model}'s outputs could be compared", style="red")
+    if report.findings:
+        console.print(f"\n{len(report.findings)} differences in what the layers are:", style="bold")
+        for finding in report.findings:
+            console.print(f"  {finding.message}")
+    _print_layers(console, report, every_layer=every_layer)
+    for note in report.notes:
+        console.print(f"note: {note}")
+
+
+def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool) -> None:
+    shown = [layer for layer in report.layers if every_layer or layer.is_output or not layer.ok]
+    wrong = [layer for layer in shown if not (every_layer or layer.is_output)]
+    left_out = {id(layer) for layer in wrong[LAYERS_SHOWN:]}
+    rows = table("tensor", "layer", "#own error", "#allowed", "#error so far", "#allowed", "#cosine", "verdict")
+    for layer in shown:
+        if id(layer) in left_out:
+            continue
+        modes = [mode for mode in (layer.isolated, layer.chained) if mode]
+        verdict = next((mode.verdict.value for mode in modes if not mode.ok), "ok" if modes else "not compared")
+        if layer.ok is False and layer.isolated and layer.isolated.ok:
+            verdict = "inherits an error"
+        cosine = layer.chained.cosine if layer.chained else None
+        numbers = [
+            _number(layer.isolated.max_abs if layer.isolated else None),
+            _number(layer.limit),
+            _number(layer.chained.max_abs if layer.chained else None),
+            _number(layer.chained_limit),
+            "" if cosine is None else f"{cosine:.6f}",
+        ]
+        style = "green" if verdict == "ok" else "yellow" if verdict in ("inherits an error", "not compared") else "red"
+        rows.add_row(_short(layer.tensor), layer.layer or "-", *numbers, Text(verdict, style=style))
+    console.print()
+    console.print(rows)
+    if left_out:
+        console.print(f"… and {len(left_out)} more wrong tensors (--all shows them)")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2e}"
+
+
+def _short(name: str) -> str:
+    """The last of several names that the exporter joined, without its scope."""
+    last = name.rpartition(";")[2]
+    return last if len(last) <= NAME_WIDTH else f"…{last[1 - NAME_WIDTH :]}"
+
+
+def print_plan(console: Console, plan: "Plan", output: str | None) -> None:
+    """What went where, and what did not.
+
+    Args:
+        console: Where to.
+        plan: What.
+        output: The file that was written; None if none was.
+    """
+    counts = Counter(assignment.why.value for assignment in plan.assignments)
+    ways = ", ".join(f"{count} by {why}" for why, count in counts.items())
+    console.print(f"{len(plan.assignments)} variables matched: {ways}", style="bold")
+    special = Counter(assignment.note for assignment in plan.assignments if assignment.note)
+    for note, count in special.items():
+        console.print(f"  {count} variables: {note}")
+    if len(plan.notes) > NOTES_SHOWN:
+        console.print(f"  {len(plan.notes)} notes (--json has them), among them: {plan.notes[0]}")
+    else:
+        for note in plan.notes:
+            console.print(f"  {note}")
+    if output:
+        console.print(f"wrote {output}", style="green")

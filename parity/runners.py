@@ -39,7 +39,7 @@ class LiteRT:
                 model_content=bytes(data),
                 experimental_op_resolver_type=resolver[kernels],
                 # Without this, tensors share memory and read back as whatever was there last, with no error.
-                experimental_preserve_all_tensors=bool(keep),
+                experimental_preserve_all_tensors=bool(keep) and kernels == "plain",
                 num_threads=1,
             )
             self._interpreter.allocate_tensors()
