@@ -1,0 +1,58 @@
+"""A parity report as one HTML page that needs no network: plots, findings, and where each tensor differs."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter.saving import check_output, whole_file
+from parity.runners import Array
+
+SUFFIX = ".html"
+TEMPLATE = Path(__file__).parent / "templates" / "parity.html.j2"
+# Edge of a heat map in cells: enough to see where, and small enough for hundreds of them in one page.
+CELLS = 32
+
+
+def write_html(report: Mapping[str, Any], heat_maps: Mapping[str, Mapping[str, Array]], path: Path) -> None:
+    """Write the page.
+
+    Args:
+        report: `ParityReport.as_dict()`.
+        heat_maps: Tensor → mode → [H, W], the largest absolute difference over channels.
+        path: Where to; ends in `.html`.
+
+    Raises:
+        OutputNotWritten: It cannot be written.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    check_output(path, SUFFIX)
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text("utf-8"))
+    maps = {
+        tensor: {mode: _cells(values) for mode, values in modes.items() if np.any(values)}
+        for tensor, modes in heat_maps.items()
+    }
+    page = template.render(report=report, data=_finite(dict(report) | {"maps": maps}), plotly=get_plotlyjs())
+    with whole_file(path) as whole:
+        whole.write_text(page, encoding="utf-8")
+
+
+def _cells(values: Array) -> list[list[float | None]]:
+    """Shrunk to `CELLS` per edge: the largest of each block, rounded to what a colour can show."""
+    for axis in (0, 1):
+        starts = np.linspace(0, values.shape[axis], min(CELLS, values.shape[axis]), endpoint=False).astype(int)
+        values = np.maximum.reduceat(values, starts, axis=axis)
+    return [[float(f"{cell:.3g}") for cell in row] for row in values]
+
+
+def _finite(value: Any) -> Any:
+    """JSON has neither NaN nor infinity."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
