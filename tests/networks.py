@@ -1,0 +1,57 @@
+"""Short cuts for tests of matching: from a file and a Keras model to a plan."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import converter
+from converter.graph import Model
+from converter.transfer import Plan, make_plan, transfer
+from fixtures import architectures
+from fixtures.blazepalm_file import blaze_palm_file
+from parity.layerwise import Original
+from parity.report import run_original
+from tests import models
+
+# A person's model → the file whose weights it shall take.
+TRANSFERS = {
+    "blaze_palm": architectures.blaze_palm,
+    "blaze_face": architectures.blaze_face,
+    "palm_192": architectures.palm_192,
+}
+
+
+@cache
+def original(name: str) -> Model:
+    """The file of one of `TRANSFERS`."""
+    files = {"blaze_face": "face_detection_short_range", "palm_192": "palm_detection_full"}
+    return models.original(files[name]) if name in files else converter.read(blaze_palm_file())
+
+
+@cache
+def has_run(name: str) -> Original:
+    """The original with its traces on two inputs."""
+    return run_original(original(name))
+
+
+def plan_for(model: Any, file: Model, **settings: Any) -> Plan:
+    """A plan from a file into a model."""
+    return make_plan(converter.blueprint(file.graph), model, **settings)
+
+
+def transferred(name: str, **settings: Any) -> tuple[Any, Plan]:
+    """A person's model with the file's weights."""
+    model = TRANSFERS[name](**settings)
+    plan = plan_for(model, original(name))
+    transfer(plan)
+    return model, plan
+
+
+def randomized(model: Any, seed: int = 0) -> Any:
+    """The model with random weights; those of batch normalization such that it changes something."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        low, high = (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
+        variable.assign(rng.uniform(low, high, tuple(variable.shape)).astype(np.float32))
+    return model
