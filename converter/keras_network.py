@@ -131,7 +131,8 @@ def _inputs(model: Any) -> tuple[list[Any], Any]:
             f"model {model.name!r} has no fixed input shape",
             hint="build it first: model.build((None, height, width, channels)), or use keras.Input",
         )
-    made = [keras.KerasTensor(tuple(tensor.shape), name=tensor.name) for tensor in given]
+    named = {id(layer.output): layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
+    made = [keras.KerasTensor(tuple(tensor.shape), name=named.get(id(tensor), tensor.name)) for tensor in given]
     return made, keras.tree.pack_sequence_as(structure, made)
 
 

@@ -84,6 +84,7 @@ def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = (
         if walk.is_possible(left, right):
             walk.pair(left, right, Evidence.NAME)
             walk.settle()
+    walk.pair_outputs(outputs)
     return walk.result(outputs)
 
 
@@ -206,6 +207,24 @@ class _Walk:
             if j is not None:
                 self._pair_backward(left.outputs[i][1], right.outputs[j][1])
         return tuple(outputs)
+
+    def pair_outputs(self, outputs: Sequence[tuple[int, int | None]]) -> None:
+        """Outputs are compared in any case, also where one side ends with a node that the other does not have."""
+        known = {pair for match in self._matches for pair in match.values}
+        for i, j in outputs:
+            if j is None:
+                continue
+            a, b = self.left.network.outputs[i][1], self.right.network.outputs[j][1]
+            left, right = self.left.producers.get(a), self.right.producers.get(b)
+            if (a, b) in known or left is None or right is None:
+                continue
+            if self.left.open([left]) and self.right.values.get(b) in left.inputs:
+                self.left.nodes[id(left)] = left
+                self._matches.append(Match(left, None, Evidence.TOPOLOGY, ((a, b),)))
+            else:
+                self.right.nodes.setdefault(id(right), right)
+                self._matches.append(Match(None, right, Evidence.TOPOLOGY, ((a, b),)))
+            self._pair_values(a, b)
 
     def settle(self) -> None:
         """Walk on until nothing more follows; step over what only one side has when there is no other way."""

@@ -147,9 +147,10 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
         first, mode = next((r for r in results if r.chained is not None and not r.chained.ok), None), "chained"
     if first is None:
         return None
-    layer = culprit(first) if mode == "isolated" else first.layer
+    in_file = first.pair.ours.name if first.pair and first.pair.ours else first.tensor
+    layer = (culprit(first) if mode == "isolated" else first.layer) or in_file
     known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.pair and _is_about(f, first.pair)]
-    return Guilty(layer or first.tensor, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))
+    return Guilty(layer, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))
 
 
 def _is_about(finding: Finding, pair: Match) -> bool:

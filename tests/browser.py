@@ -56,5 +56,7 @@ def _install() -> tuple[str, str] | None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return None
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})  # noqa: E501, S607
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        if subprocess.run(["apt-get", *command], check=False, env=environment).returncode:  # noqa: S607
+            return None
     return _find()

@@ -1,0 +1,114 @@
+"""Single faults in the three hand-written models: the layer at fault is named, from activations alone."""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+
+from converter.audit import audit
+from converter.transfer import Plan
+from fixtures.mutants import Mutant, mutants, sample
+from parity.candidates import KerasCandidate
+from parity.compare import RELATIVE, SPREADS
+from parity.layerwise import LayerResult, Original
+from parity.report import match_candidate, report, run_original
+from parity.verification import seeded_inputs
+from tests.networks import TRANSFERS, original, transferred
+
+pytestmark = pytest.mark.parity
+
+# Per fault, so that the large model does not take most of the time.
+PER_FAULT = {"blaze_face": 12, "palm_192": 8, "blaze_palm": 5}
+FAULTS = {
+    "pool_window",
+    "pool_type",
+    "stride_padding_swap",
+    "explicit_padding_wrong_side",
+    "missing_activation",
+    "wrong_activation",
+    "prelu_shared_wrong",
+    "channel_padding_front",
+    "concat_order",
+    "resize_convention",
+    "depthwise_transposed",
+    "weights_exchanged",
+    "bias_dropped",
+    "kernel_rotated",
+    "kernel_axes_swapped",
+    "bn_epsilon_ignored",
+    "residual_before_activation",
+    "reshape_wrong_order",
+    "weight_off_by_1_percent",
+}
+
+
+class Healthy(NamedTuple):
+    """A model with the right weights, and all faults to try."""
+
+    plan: Plan
+    original: Original
+    mutants: dict[str, Mutant]
+
+
+@cache
+def healthy(name: str) -> Healthy:
+    model, plan = transferred(name)
+    inputs = seeded_inputs(original(name).graph, 1)[:1]
+    chosen = {str(mutant): mutant for mutant in sample(model, PER_FAULT[name])}
+    return Healthy(plan, run_original(original(name), inputs), chosen)
+
+
+def cases() -> list[Any]:
+    """Names only: the models are built when their first test runs."""
+    return [pytest.param(name, fault, id=f"{name}-{fault}") for name in TRANSFERS for fault in sorted(FAULTS)]
+
+
+def changes_outputs(layers: tuple[LayerResult, ...]) -> bool:
+    """By more than `unlite convert` would let pass."""
+    outputs = [layer for layer in layers if layer.is_output]
+    limits = {layer.tensor: max(SPREADS * layer.spread, RELATIVE * layer.span) for layer in outputs}
+    errors = {layer.tensor: layer.chained.max_abs if layer.chained else None for layer in outputs}
+    return any(error is None or not error <= limits[tensor] for tensor, error in errors.items())
+
+
+@pytest.mark.parametrize(("name", "fault"), cases())
+def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> None:
+    case = healthy(name)
+    tried = [mutant for mutant in case.mutants.values() if mutant.fault == fault]
+    ours_of = {
+        layer: pair.ours.name for pair in case.plan.matching.matches if pair.ours and pair.theirs for layer in pair.theirs.layers
+    }
+    audited = 0
+    for mutant in tried:
+        candidate = KerasCandidate(mutant.build())
+        outcome, _ = report(case.original, candidate, with_audit=False)
+        matching = match_candidate(case.original, candidate)
+        audited += bool(audit(case.original.network, candidate.network, matching))
+        if not changes_outputs(outcome.layers):
+            continue
+        assert outcome.guilty, mutant
+        assert outcome.guilty.mode == "isolated", (mutant, outcome.guilty)
+        # What is gone has no layer of its own any more: then the file's name for it is given.
+        at_fault = {*mutant.layers, *(ours_of[layer] for layer in mutant.layers if layer in ours_of)}
+        assert outcome.guilty.layer in at_fault, (mutant, outcome.guilty)
+    record_property("mutants", len(tried))
+    record_property("found by the audit as well", audited)
+    print(f"{name} {fault}: {len(tried)} mutants, {audited} of them found by the audit as well")  # noqa: T201 - the report
+
+
+def test_enough_faults_of_every_kind_were_tried() -> None:
+    tried = [mutant for name in TRANSFERS for mutant in healthy(name).mutants.values()]
+    assert len(tried) >= 300
+    assert {mutant.fault for mutant in tried} == FAULTS
+    changing = [mutant for mutant in tried if mutant.fault != "bias_dropped"]
+    assert len(changing) >= 250
+
+
+def test_mutants_leave_the_original_alone() -> None:
+    model, _ = transferred("blaze_face")
+    before = model.get_weights()
+    for mutant in mutants(model):
+        if mutant.fault in ("weights_exchanged", "kernel_rotated", "wrong_activation"):
+            mutant.build()
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert (old == new).all()
