@@ -1,9 +1,11 @@
 """File → file: variants of a model that the stock runtime can run, for use as references."""
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 from converter.errors import VerificationImpossible
+from converter.flatbuffer import schema
 
 TRANSPOSE_BIAS = "Convolution2DTransposeBias"
 
@@ -12,10 +14,10 @@ class Editable:
     """A `.tflite` file taken apart with the schema's object API, to be changed and packed again."""
 
     def __init__(self, data: memoryview) -> None:
-        from ai_edge_litert import schema_py_generated as schema
+        from ai_edge_litert import schema_py_generated
 
-        self.schema = schema
-        self.model: Any = schema.ModelT.InitFromPackedBuf(bytes(data), 0)
+        self.schema = schema_py_generated
+        self.model: Any = schema_py_generated.ModelT.InitFromPackedBuf(bytes(data), 0)
         self.graph = self.model.subgraphs[0]
 
     def custom_kind(self, op: Any) -> str | None:
@@ -47,9 +49,9 @@ def builtin_only(data: memoryview) -> bytes:
     import numpy as np
 
     file = Editable(data)
-    schema = file.schema
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.TRANSPOSE_CONV
+    names = file.schema
+    code = names.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = names.BuiltinOperator.TRANSPOSE_CONV
     code.version = 3
     file.model.operatorCodes.append(code)
     for number, op in enumerate(file.graph.operators):
@@ -66,9 +68,9 @@ def builtin_only(data: memoryview) -> bytes:
         op.opcodeIndex = len(file.model.operatorCodes) - 1
         op.inputs = np.array([_add_ints(file, after), kernel, x, bias], np.int32)
         op.customOptions = None
-        op.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
-        op.builtinOptions = schema.TransposeConvOptionsT()
-        op.builtinOptions.padding = schema.Padding.SAME if padding == 1 else schema.Padding.VALID
+        op.builtinOptionsType = names.BuiltinOptions.TransposeConvOptions
+        op.builtinOptions = names.TransposeConvOptionsT()
+        op.builtinOptions.padding = names.Padding.SAME if padding == 1 else names.Padding.VALID
         op.builtinOptions.strideW, op.builtinOptions.strideH = int(stride_w), int(stride_h)
     return file.pack()
 
@@ -118,11 +120,11 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
     import copy
 
     file = Editable(memoryview(data))
-    schema = file.schema
+    names = file.schema
     kinds = {
-        schema.ActivationFunctionType.RELU: schema.BuiltinOperator.RELU,
-        schema.ActivationFunctionType.RELU6: schema.BuiltinOperator.RELU6,
-        schema.ActivationFunctionType.RELU_N1_TO_1: schema.BuiltinOperator.RELU_N1_TO_1,
+        names.ActivationFunctionType.RELU: names.BuiltinOperator.RELU,
+        names.ActivationFunctionType.RELU6: names.BuiltinOperator.RELU6,
+        names.ActivationFunctionType.RELU_N1_TO_1: names.BuiltinOperator.RELU_N1_TO_1,
     }
     codes: dict[int, int] = {}
     operators, split = [], {}
@@ -132,7 +134,7 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
         if fused not in kinds:
             continue
         if fused not in codes:
-            code = schema.OperatorCodeT()
+            code = names.OperatorCodeT()
             code.builtinCode = code.deprecatedBuiltinCode = kinds[fused]
             code.version = 1
             file.model.operatorCodes.append(code)
@@ -140,10 +142,10 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
         before = copy.copy(file.graph.tensors[op.outputs[0]])
         before.name += b" before its activation"
         file.graph.tensors.append(before)
-        activation = schema.OperatorT()
+        activation = names.OperatorT()
         activation.opcodeIndex = codes[fused]
         activation.inputs, activation.outputs = [len(file.graph.tensors) - 1], list(op.outputs)
-        op.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+        op.builtinOptions.fusedActivationFunction = names.ActivationFunctionType.NONE
         op.outputs = activation.inputs
         operators.append(activation)
         split[number] = activation.inputs[0]
@@ -154,14 +156,34 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
 def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[bytes, int]:
     """Make intermediate results outputs of the model, after its own: then delegates fill them in as well.
 
+    The new list is put behind the file and referred to; taking the whole file apart would take as long as running it.
+
     Returns:
         The file, and how many outputs it had of its own.
     """
-    import numpy as np
+    buffer = bytearray(data)
+    tables = schema()["tables"]
 
-    file = Editable(memoryview(data))
-    own = [int(index) for index in file.graph.outputs]
-    known = {*own, *map(int, file.graph.inputs)}
-    file.graph.outputs = np.array([*own, *(index for index in tensors if index not in known)], np.int32)
-    file.model.signatureDefs = None  # they name the old outputs
-    return file.pack(), len(own)
+    def field(table: int, name: str, of: str) -> int:
+        """Position of a table's reference to a vector."""
+        vtable = table - struct.unpack_from("<i", buffer, table)[0]
+        slot = tables[of][name][0]
+        return table + int(struct.unpack_from("<H", buffer, vtable + 4 + 2 * slot)[0])
+
+    def target(position: int) -> int:
+        return position + int(struct.unpack_from("<I", buffer, position)[0])
+
+    graph = target(target(field(target(0), "subgraphs", "Model")) + 4)
+    reference = field(graph, "outputs", "SubGraph")
+    count, *own = struct.unpack_from(f"<I{_length(buffer, target(reference))}i", buffer, target(reference))
+    inputs = target(field(graph, "inputs", "SubGraph"))
+    known = {*own, *struct.unpack_from(f"<{_length(buffer, inputs)}i", buffer, inputs + 4)}
+    every = [*own, *(index for index in tensors if index not in known)]
+    buffer += bytes(-len(buffer) % 4)
+    struct.pack_into("<I", buffer, reference, len(buffer) - reference)
+    buffer += struct.pack(f"<I{len(every)}i", len(every), *every)
+    return bytes(buffer), count
+
+
+def _length(buffer: bytearray, vector: int) -> int:
+    return int(struct.unpack_from("<I", buffer, vector)[0])

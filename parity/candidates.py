@@ -1,6 +1,6 @@
 """What is compared with the original: something with a network, and a way to run all of it or each layer alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from converter.errors import BadCandidate
@@ -91,9 +91,12 @@ class KerasCandidate:
         return next(self._traced.values[id(c.outputs[0])] for c in self._traced.calls if c.name == layer)
 
     def _execute(self, inputs: list[Any], feeds: dict[str, Any]) -> dict[str, Any]:
+        import keras
+
         values = self._traced.values
         computed: dict[str, Any] = {}
-        known = dict(zip(map(str, self.network.inputs.values()), inputs, strict=True)) | feeds
+        given = dict(zip(map(str, self.network.inputs.values()), inputs, strict=True)) | feeds
+        known = {name: keras.ops.convert_to_tensor(array) for name, array in given.items()}
         for call in self._traced.calls:
             outputs = [str(values[id(tensor)]) for tensor in call.outputs]
             if outputs == [str(values[id(tensor)]) for tensor in call.inputs]:
@@ -112,17 +115,29 @@ class KerasCandidate:
 
         args, kwargs = keras.tree.map_structure(value, (call.args, call.kwargs))
         before = self._before_activation.get(self._traced.values[id(call.outputs[0])])
+        run = _directly(call.layer)
         try:
             if before is None:
-                return list(keras.tree.flatten(call.layer(*args, **kwargs)))
+                return list(keras.tree.flatten(run(*args, **kwargs)))
             own, call.layer.activation = call.layer.activation, keras.activations.linear
             try:
-                computed[before] = call.layer(*args, **kwargs)
+                computed[before] = run(*args, **kwargs)
             finally:
                 call.layer.activation = own
             return [own(known.get(before, computed[before]))]
         except Exception as error:
             raise BadCandidate(f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}") from error
+
+
+def _directly(layer: Any) -> Callable[..., Any]:
+    """How to run a layer in inference.
+
+    Keras's own layers do nothing but `call` then, as long as all is float32; what `__call__` checks beforehand takes
+    as long as the computation.
+    """
+    policy = getattr(layer, "dtype_policy", None)
+    is_plain = type(layer).__module__.startswith("keras.") and policy is not None and policy.name == "float32"
+    return layer.call if is_plain else layer  # type: ignore[no-any-return]
 
 
 class _Converted(Mapping[Ref, Array]):

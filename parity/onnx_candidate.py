@@ -256,7 +256,7 @@ def _prelu(node: Any, graph: _Graph) -> Described:
 
 
 def _clip(node: Any, graph: _Graph) -> Described:
-    bounds = [float(value) for value in _weights(node, graph)]
+    bounds = [float(value.item()) for value in _weights(node, graph)]
     return ("ReLU", {"max_value": bounds[1]}, {}) if len(bounds) == 2 and not bounds[0] else _generic(node, graph)  # noqa: PLR2004
 
 

@@ -62,11 +62,13 @@ def measure(candidate: list[Array | None], original: list[Array], limit: float, 
     pairs = [(a, b) for a, b in zip(candidate, original, strict=True) if a is not None]
     if any(made.shape != reference.shape for made, reference in pairs):
         return Statistics(Verdict.OTHER_SHAPE)
-    non_finite = sum(made.size - int(np.isfinite(made).sum()) for made, _ in pairs)
-    if non_finite or not all(np.isfinite(reference).all() for _, reference in pairs):
+    with np.errstate(invalid="ignore"):
+        errors = [np.abs(made - reference) for made, reference in pairs]
+    maxima = [float(error.max(initial=0)) for error in errors]
+    if not np.isfinite(maxima).all():  # one of the two is not finite somewhere
+        non_finite = sum(made.size - int(np.isfinite(made).sum()) for made, _ in pairs)
         return Statistics(Verdict.NOT_FINITE, non_finite=non_finite)
-    errors = [np.abs(made - reference) for made, reference in pairs]
-    largest = max(float(error.max(initial=0)) for error in errors)
+    largest = max(maxima)
     elements = sum(error.size for error in errors) or 1
     verdict = Verdict.OK if largest <= limit else Verdict.DIFFERS
     return Statistics(

@@ -29,7 +29,8 @@ class TracedReference:
     def __init__(self, model: Model, network: Network) -> None:
         custom = {op.kind for op in model.graph.ops if op.is_custom}
         data = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
-        data, split = unfused(data)
+        is_fused = any(op.options.get("fused_activation_function", "NONE") != "NONE" for op in model.graph.ops)
+        data, split = unfused(data) if is_fused else (data, {})
         self._tensors = _tensors(network, split)
         keep = tuple(dict.fromkeys(self._tensors.values()))
 

@@ -78,7 +78,7 @@ def every_operator() -> tuple[bytes, Any]:
     data = b.build(b.op("CONCATENATION", [x, x], [(1, 4, 4, 4)], ["all"], axis=3))
 
     def constant(name: str, values: Any) -> Any:
-        return numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
+        return numpy_helper.from_array(np.array(values, np.float32, order="C"), name)
 
     weights = [
         constant("slope", slope.transpose(2, 0, 1)),

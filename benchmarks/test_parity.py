@@ -1,0 +1,58 @@
+"""What a parity run costs, as a ratio to running both models once."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import converter
+from converter import zoo
+from parity.checking import check
+from parity.runners import LiteRT, keras_runner
+from parity.verification import seeded_inputs
+
+NAME, ROUNDS = "palm_detection_full", 7
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def compiled(model: Any) -> Callable[[Any], Any]:
+    """The model as one compiled function."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda x: model(x, training=False))
+    run = keras_runner(model)
+    return lambda x: run([x])
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_parity_run(benchmark: BenchmarkFixture, inputs: int) -> None:
+    """At most ten times the sum of one plain LiteRT run and one compiled forward, per input; imports apart."""
+    original = converter.read(zoo.fetch(NAME))
+    model = converter.convert(original)
+    arrays = seeded_inputs(original.graph, 1)[:inputs]
+    litert, forward = LiteRT(original.data, "plain"), compiled(model)
+    check(original, model, inputs=arrays)  # imports
+    ratios = []
+
+    def once() -> None:
+        once_each = seconds(lambda: litert.run(arrays[0])) + seconds(lambda: np.asarray(forward(arrays[0][0])[0]))
+        whole = seconds(lambda: check(original, model, inputs=arrays))
+        ratios.append(whole / inputs / once_each)
+
+    forward(arrays[0][0])
+    benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
+    benchmark.extra_info["times both models once, per input"] = [round(ratio, 2) for ratio in sorted(ratios)]
+    print(f"{inputs} inputs: {statistics.median(ratios):.2f} times both models once, {min(ratios):.2f} to {max(ratios):.2f}")
+    assert check(original, model, inputs=arrays)[0].ok
