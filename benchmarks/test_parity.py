@@ -54,5 +54,7 @@ def test_parity_run(benchmark: BenchmarkFixture, inputs: int) -> None:
     forward(arrays[0][0])
     benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
     benchmark.extra_info["times both models once, per input"] = [round(ratio, 2) for ratio in sorted(ratios)]
-    print(f"{inputs} inputs: {statistics.median(ratios):.2f} times both models once, {min(ratios):.2f} to {max(ratios):.2f}")
+    print(
+        f"{inputs} inputs: {statistics.median(ratios):.2f} times both models once, {min(ratios):.2f} to {max(ratios):.2f}"
+    )
     assert check(original, model, inputs=arrays)[0].ok

@@ -27,7 +27,12 @@ class NetworkBuilder:
         self._same: dict[Ref, Ref] = {}  # outputs of layers that hand on what they get
 
     def add(
-        self, view: View, name: str, ends: tuple[tuple[Ref, ...], tuple[Ref, ...]], slots: Mapping[str, Slot], origin: Any
+        self,
+        view: View,
+        name: str,
+        ends: tuple[tuple[Ref, ...], tuple[Ref, ...]],
+        slots: Mapping[str, Slot],
+        origin: Any,
     ) -> None:
         """Add a layer.
 

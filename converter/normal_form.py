@@ -269,7 +269,9 @@ def _resize(view: View) -> list[Part]:
     """Keras's own bilinear resizing has half-pixel centers on every back end."""
     interpolation = "bilinear" if view.layer == "ResizeBilinear" else view.config.get("interpolation", "bilinear")
     config = {
-        "interpolation": "nearest" if view.layer == "UpSampling2D" and "interpolation" not in view.config else interpolation,
+        "interpolation": "nearest"
+        if view.layer == "UpSampling2D" and "interpolation" not in view.config
+        else interpolation,
         "size": tuple(view.outputs[0][:2]),
         "half_pixel_centers": view.config.get("half_pixel_centers", interpolation == "bilinear"),
         "align_corners": view.config.get("align_corners", False),

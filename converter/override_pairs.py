@@ -70,7 +70,9 @@ def _tensor(row: Override, network: Network, blueprint: Blueprint) -> _End:
             names.setdefault(name, []).append(_End(node, attribute, slot))
     ends = names.get(row.tensor, [])
     if not ends:
-        raise row.error(f"names tensor {row.tensor!r}, which the file does not have as a weight", _similar(row.tensor, names))
+        raise row.error(
+            f"names tensor {row.tensor!r}, which the file does not have as a weight", _similar(row.tensor, names)
+        )
     if len(ends) > 1:
         layers = ", ".join(end.node.name for end in ends)
         raise row.error(f"names a tensor that {len(ends)} layers share: {layers}", "name the layer's kernel instead")

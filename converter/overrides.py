@@ -76,7 +76,9 @@ def _row(row: dict[str, object], place: str) -> Override:
     unknown = sorted(set(row) - {*REQUIRED, *OPTIONAL})
     missing = [key for key in REQUIRED if not (isinstance(row.get(key), str) and str(row[key]).strip())]
     if unknown:
-        raise BadOverride(f"{place} has an unknown key: {', '.join(unknown)}", f"known: {', '.join(REQUIRED + OPTIONAL)}")
+        raise BadOverride(
+            f"{place} has an unknown key: {', '.join(unknown)}", f"known: {', '.join(REQUIRED + OPTIONAL)}"
+        )
     if missing:
         raise BadOverride(f"{place} lacks {' and '.join(missing)}: {row}", "every row says tensor, variable and why")
     layout = row.get("layout")

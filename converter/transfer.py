@@ -282,7 +282,9 @@ class _Planner:
             yield Open(tensor.name, tensor.shape, [item.name for item in unfed if item.shape == slot.shape])
 
 
-def _nearest(item: Leftover, shape: tuple[int, ...], others: Sequence[Leftover], shape_of: Any = None) -> tuple[str, ...]:
+def _nearest(
+    item: Leftover, shape: tuple[int, ...], others: Sequence[Leftover], shape_of: Any = None
+) -> tuple[str, ...]:
     """Of the other side's leftovers those of the same shape, then those of a similar name."""
     same = [other.name for other in others if (shape_of(other) if shape_of else other.shape) == shape]
     similar = difflib.get_close_matches(item.name, [other.name for other in others], NEAREST)

@@ -126,7 +126,9 @@ class KerasCandidate:
                 call.layer.activation = own
             return [own(known.get(before, computed[before]))]
         except Exception as error:
-            raise BadCandidate(f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}") from error
+            raise BadCandidate(
+                f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}"
+            ) from error
 
 
 def _directly(layer: Any) -> Callable[..., Any]:

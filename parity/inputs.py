@@ -29,7 +29,9 @@ def load_inputs(path: Path, graph: Graph) -> list[list[Array]]:
             named = [tensor.name for tensor in expected if tensor.name in loaded.files]
             arrays = [loaded[name] for name in (named if len(named) == len(expected) else loaded.files)]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} holds no arrays: {error}", hint="expected .npy or .npz, as numpy.save writes it") from None
+        raise BadInput(
+            f"{path} holds no arrays: {error}", hint="expected .npy or .npz, as numpy.save writes it"
+        ) from None
     made = []
     for array, tensor in zip(arrays, expected, strict=False):
         if array.dtype.kind not in "fiu":

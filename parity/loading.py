@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import converter
-from converter.rebuild import import_keras
 from converter.errors import BadCandidate, UnliteError
+from converter.rebuild import import_keras
 from parity.candidates import Candidate, KerasCandidate
 
 FORMS = "expected a .keras, .tflite or .onnx file, a trace (.npz), or file.py:function"

@@ -127,7 +127,7 @@ class _Graph:
         else:
             self.values |= {name: name for name in node.output if name}
         if is_nchw:
-            self._nchw.update(name for name in node.output if len(self.extents(name)) == 4)  # noqa: PLR2004 - NCHW
+            self._nchw.update(name for name in node.output if len(self.extents(name)) == 4)
 
     @staticmethod
     def attributes(node: Any) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _prelu(node: Any, graph: _Graph) -> Described:
 
 def _clip(node: Any, graph: _Graph) -> Described:
     bounds = [float(value.item()) for value in _weights(node, graph)]
-    return ("ReLU", {"max_value": bounds[1]}, {}) if len(bounds) == 2 and not bounds[0] else _generic(node, graph)  # noqa: PLR2004
+    return ("ReLU", {"max_value": bounds[1]}, {}) if len(bounds) == 2 and not bounds[0] else _generic(node, graph)
 
 
 def _concat(node: Any, graph: _Graph) -> Described:
@@ -273,7 +273,9 @@ def _pad(node: Any, graph: _Graph) -> Described:
 
 
 def _resize(node: Any, graph: _Graph) -> Described:
-    given = {name: value.decode() if isinstance(value, bytes) else value for name, value in graph.attributes(node).items()}
+    given = {
+        name: value.decode() if isinstance(value, bytes) else value for name, value in graph.attributes(node).items()
+    }
     mode = given.get("coordinate_transformation_mode", "half_pixel")
     config = {
         "interpolation": {"linear": "bilinear"}.get(given.get("mode", "nearest"), given.get("mode", "nearest")),

@@ -68,11 +68,11 @@ def check_inputs(inputs: Sequence[Sequence[Array]], graph: Graph) -> None:
             raise BadInput(f"input {number} has {len(arrays)} arrays, the model takes {len(expected)}")
         for array, tensor in zip(arrays, expected, strict=True):
             if array.shape != tensor.shape or array.dtype != np.float32:
-                raise BadInput(
-                    f"input {number} is {array.dtype} {array.shape}; {tensor} takes float32 {tensor.shape}"
-                )
+                raise BadInput(f"input {number} is {array.dtype} {array.shape}; {tensor} takes float32 {tensor.shape}")
             if not np.isfinite(array).all():
-                raise BadInput(f"input {number} for {tensor} has {int((~np.isfinite(array)).sum())} values that are not finite")
+                raise BadInput(
+                    f"input {number} for {tensor} has {int((~np.isfinite(array)).sum())} values that are not finite"
+                )
 
 
 def match_candidate(original: Original, candidate: Candidate, overrides: Sequence[Override] = ()) -> Matching:

@@ -154,7 +154,10 @@ def print_parity(console: Console, report: "ParityReport", *, every_layer: bool 
         console.print(f"same as far as it goes: all that has a partner agrees ({compared})", style="yellow")
         console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
     elif report.guilty:
-        guilty, modes = report.guilty, {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"}
+        guilty, modes = (
+            report.guilty,
+            {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"},
+        )
         console.print(f"{guilty.layer} {modes[guilty.mode]}: {guilty.why}", style="bold red")
         console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
     else:

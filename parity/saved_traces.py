@@ -31,7 +31,9 @@ def save_trace(path: Path, original: Original, modes: BothModes, name: str) -> N
     """
     check_output(path, SUFFIX)
     arrays = {
-        f"input/{run}/{place}": array for run, inputs in enumerate(original.inputs) for place, array in enumerate(inputs)
+        f"input/{run}/{place}": array
+        for run, inputs in enumerate(original.inputs)
+        for place, array in enumerate(inputs)
     }
     for value, made in modes.by_value().items():
         arrays |= {f"value/{run}/{value}": array for run, array in enumerate(made) if array is not None}

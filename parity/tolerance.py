@@ -31,7 +31,9 @@ def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
     return 1
 
 
-def limits(network: Network, spans: Mapping[Ref, float], spreads: Mapping[Ref, float]) -> dict[Ref, tuple[float, float]]:
+def limits(
+    network: Network, spans: Mapping[Ref, float], spreads: Mapping[Ref, float]
+) -> dict[Ref, tuple[float, float]]:
     """For every traced value: what a layer's own error may be, and what the error of the whole network may be.
 
     What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel

@@ -12,7 +12,7 @@ import converter
 import unlite
 from fixtures.siblings import siblings_file
 
-MODULE = '''
+MODULE = """
 import keras
 from keras import layers
 
@@ -28,7 +28,7 @@ def with_relu(): return build(activation="relu")
 def large(): return build(size=16)
 def number(): return 3
 def raises(): raise RuntimeError("out of luck")
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,9 @@ def test_starter_table_leads_to_a_transfer(capsys: pytest.CaptureFixture[str]) -
     assert "wrote table.toml: 2 rows to be filled in" in out
     text = Path("table.toml").read_text()
     rows = text.split("[[override]]")
-    Path("table.toml").write_text("[[override]]" + rows[1].replace('variable = ""\nwhy = ""', 'variable = "a/kernel"\nwhy = "first"'))
+    Path("table.toml").write_text(
+        "[[override]]" + rows[1].replace('variable = ""\nwhy = ""', 'variable = "a/kernel"\nwhy = "first"')
+    )
     code, out, _ = run(
         capsys, "transfer", "file.tflite", "mine.py:nameless", "--overrides", "table.toml", "-o", "out.keras"
     )

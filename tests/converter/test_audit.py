@@ -108,7 +108,9 @@ def test_no_findings_on_the_hand_written_models(name: str) -> None:
     ],
 )
 def test_difference_is_said(settings: dict[str, Any], message: str) -> None:
-    found = [line.replace("rescaling_1", "rescaling") for line in messages(a_model(**settings), converter.read(a_file()))]
+    found = [
+        line.replace("rescaling_1", "rescaling") for line in messages(a_model(**settings), converter.read(a_file()))
+    ]
     matching = [line for line in found if _plain(line).startswith(_plain(message))]
     assert matching, found
 
@@ -154,6 +156,10 @@ def test_audit_knows_every_fault_that_is_no_weight(fault: str) -> None:
     model, plan = transferred("palm_192")
     mutant = next(mutant for mutant in mutants(model) if mutant.fault == fault)
     found = messages(mutant.build(), original("palm_192"))
-    ours = {pair.ours.name for pair in plan.matching.matches if pair.ours and pair.theirs and set(pair.theirs.layers) & set(mutant.layers)}
+    ours = {
+        pair.ours.name
+        for pair in plan.matching.matches
+        if pair.ours and pair.theirs and set(pair.theirs.layers) & set(mutant.layers)
+    }
     named = mutant.layers + tuple(ours)
     assert any(name in line for line in found for name in named), (mutant, found)

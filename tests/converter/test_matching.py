@@ -95,7 +95,11 @@ def test_misleading_numbers_do_not_beat_the_graph() -> None:
     plain = matched(original("blaze_face"), model)
     misled, truth = with_names(model, lambda name: backwards.get(name, name))
     expected = {m.theirs.name: m.ours.name for m in plain.matches if m.ours and m.theirs and m.ours.weights}
-    found = {m.theirs.name: m.ours.name for m in matched(original("blaze_face"), misled).matches if m.ours and m.theirs and m.ours.weights}
+    found = {
+        m.theirs.name: m.ours.name
+        for m in matched(original("blaze_face"), misled).matches
+        if m.ours and m.theirs and m.ours.weights
+    }
     assert {truth[theirs]: ours for theirs, ours in found.items()} == expected
 
 

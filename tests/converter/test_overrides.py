@@ -37,7 +37,10 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_row_brings_the_bias_along_and_settles_its_sibling() -> None:
     plan = plan_for(nameless(), converter.read(FILE), overrides=[row()])
     assert plan.is_complete
-    ways = {assignment.path: (assignment.tensor and assignment.tensor.name, assignment.why) for assignment in plan.assignments}
+    ways = {
+        assignment.path: (assignment.tensor and assignment.tensor.name, assignment.why)
+        for assignment in plan.assignments
+    }
     assert ways["a/kernel"] == ("left/Kernel", Evidence.OVERRIDE)
     assert ways["a/bias"] == ("left/Bias", Evidence.OVERRIDE)
     assert ways["b/kernel"] == ("right/Kernel", Evidence.TOPOLOGY)
@@ -52,7 +55,7 @@ def test_without_a_row_both_are_ambiguous() -> None:
 def test_starter_table_can_be_filled_in(tmp_path: Path) -> None:
     plan = plan_for(nameless(), converter.read(FILE))
     text = starter_table(plan.starter)
-    assert "#   a/kernel\n#   b/kernel\n[[override]]\ntensor = \"left/Kernel\"" in text
+    assert '#   a/kernel\n#   b/kernel\n[[override]]\ntensor = "left/Kernel"' in text
     with pytest.raises(BadOverride, match="lacks variable and why"):
         read_overrides(written(tmp_path, text))
     filled = text.replace('variable = ""\nwhy = ""', 'variable = "a/kernel"\nwhy = "built first"', 1)
@@ -66,7 +69,10 @@ def test_starter_table_can_be_filled_in(tmp_path: Path) -> None:
     [
         ([row(tensor="lefd/Kernel")], r"names tensor 'lefd/Kernel', which the file does not have[^\n]*\n.*left/Kernel"),
         ([row(variable="a/kernal")], r"names variable 'a/kernal', which the model does not have[^\n]*\n.*a/kernel"),
-        ([row(variable="end/kernel")], r"does not fit: the tensor has shape \(4, 3, 3, 3\), the variable \(1, 1, 4, 2\)"),
+        (
+            [row(variable="end/kernel")],
+            r"does not fit: the tensor has shape \(4, 3, 3, 3\), the variable \(1, 1, 4, 2\)",
+        ),
         ([row(), row(variable="b/kernel")], r"contradicts override \('left/Kernel' → 'a/kernel'\)"),
         ([row(), row(tensor="right/Kernel")], "gives a variable a second value"),
         ([row(), row("left/Bias", "a/bias")], "does nothing: it follows from"),

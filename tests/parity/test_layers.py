@@ -1,6 +1,6 @@
 """The parity suite: one test per model and layer, so that a failure says which layer broke.
 
-    tox -e parity -- -k palm_detection_full
+tox -e parity -- -k palm_detection_full
 """
 
 from functools import cache

@@ -76,7 +76,10 @@ def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> N
     case = healthy(name)
     tried = [mutant for mutant in case.mutants.values() if mutant.fault == fault]
     ours_of = {
-        layer: pair.ours.name for pair in case.plan.matching.matches if pair.ours and pair.theirs for layer in pair.theirs.layers
+        layer: pair.ours.name
+        for pair in case.plan.matching.matches
+        if pair.ours and pair.theirs
+        for layer in pair.theirs.layers
     }
     audited = 0
     for mutant in tried:

@@ -68,7 +68,9 @@ def every_operator() -> tuple[bytes, Any]:
     b = Builder()
     x = b.input((1, 4, 4, 3), "x")
     x = b.op("PRELU", [x, b.constant(slope, "slope")], [(1, 4, 4, 3)], ["prelu"])[0]
-    x = b.op("AVERAGE_POOL_2D", [x], [(1, 2, 2, 3)], ["pool"], filterWidth=2, filterHeight=2, strideW=2, strideH=2, padding=1)[0]
+    x = b.op(
+        "AVERAGE_POOL_2D", [x], [(1, 2, 2, 3)], ["pool"], filterWidth=2, filterHeight=2, strideW=2, strideH=2, padding=1
+    )[0]
     shape = b.constant(np.array([1, 4, 4, 2], np.int32), "shape")
     up = [shape, b.constant(kernel, "up/Kernel"), x, b.constant(bias, "up/Bias")]
     x = b.op("TRANSPOSE_CONV", up, [(1, 4, 4, 2)], ["up"], padding=1, strideW=2, strideH=2, version=3)[0]

@@ -25,7 +25,11 @@ PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 def alone(data: bytes, number: int, op: Op) -> Callable[[list[Any]], Any]:
     """One operator as a model of its own, in which no memory can be shared."""
     file = Editable(memoryview(data))
-    inputs = [index for index in op.inputs if index is not None and file.model.buffers[file.graph.tensors[index].buffer].data is None]
+    inputs = [
+        index
+        for index in op.inputs
+        if index is not None and file.model.buffers[file.graph.tensors[index].buffer].data is None
+    ]
     makers = {int(o): n for n, other in enumerate(file.graph.operators) for o in other.outputs}
     needed = [makers[index] for index in inputs if index in makers and _gives_constant(file, makers[index])]
     file.graph.operators = [file.graph.operators[n] for n in (*needed, number)]
