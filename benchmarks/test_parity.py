@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 import converter
 from converter import zoo
@@ -31,13 +30,14 @@ def compiled(model: Any) -> Callable[[Any], Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(lambda x: model(x, training=False))
+        function: Callable[[Any], Any] = tf.function(lambda x: model(x, training=False))
+        return function
     run = keras_runner(model)
     return lambda x: run([x])
 
 
 @pytest.mark.parametrize("inputs", [1, 2])
-def test_parity_run(benchmark: BenchmarkFixture, inputs: int) -> None:
+def test_parity_run(benchmark: Any, inputs: int, report: list[str]) -> None:
     """At most ten times the sum of one plain LiteRT run and one compiled forward, per input; imports apart."""
     original = converter.read(zoo.fetch(NAME))
     model = converter.convert(original)
@@ -54,7 +54,6 @@ def test_parity_run(benchmark: BenchmarkFixture, inputs: int) -> None:
     forward(arrays[0][0])
     benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
     benchmark.extra_info["times both models once, per input"] = [round(ratio, 2) for ratio in sorted(ratios)]
-    print(
-        f"{inputs} inputs: {statistics.median(ratios):.2f} times both models once, {min(ratios):.2f} to {max(ratios):.2f}"
-    )
+    spread = f"{statistics.median(ratios):.2f}x, {min(ratios):.2f} to {max(ratios):.2f}"
+    report.append(f"unlite parity on {inputs} inputs, per input: {spread} of LiteRT plain + compiled Keras, once each")
     assert check(original, model, inputs=arrays)[0].ok

@@ -69,9 +69,8 @@ def op_of(node: Node) -> str:
 
 
 def _finding(pair: Match, message: str) -> Finding:
-    node = pair.theirs or pair.ours
-    assert node is not None
-    return Finding(node.name, op_of(pair.ours) if pair.ours else "", f"{node.name}: {message}", pair.ours, pair.theirs)
+    name = (pair.theirs or pair.node).name
+    return Finding(name, op_of(pair.ours) if pair.ours else "", f"{name}: {message}", pair.ours, pair.theirs)
 
 
 def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
@@ -181,17 +180,22 @@ def _ends(ours: Network, theirs: Network, matching: Matching) -> Iterator[Findin
     if len(ours.inputs) != len(theirs.inputs):
         yield Finding("inputs", "", f"inputs: the model has {len(theirs.inputs)}, the file has {len(ours.inputs)}")
     for position, partner in matching.outputs:
-        name, value = ours.outputs[position]
-        if partner is None:
-            yield Finding(name, "", f"{name}: the model has no such output")
-        elif ours.shapes.get(value) != theirs.shapes.get(theirs.outputs[partner][1]):
-            shapes = theirs.shapes.get(theirs.outputs[partner][1]), ours.shapes.get(value)
-            message = f"output {partner}: it has shape {shapes[0]}, the file's {name} has {shapes[1]}"
-            yield Finding(theirs.outputs[partner][0], "", message)
-        elif partner != position:
-            message = f"output {partner}: it is the file's output {position} ({name})"
-            yield Finding(theirs.outputs[partner][0], "", message)
+        yield from _output(ours, theirs, position, partner)
     taken = {partner for _, partner in matching.outputs}
     for position, (name, _) in enumerate(theirs.outputs):
         if position not in taken:
             yield Finding(name, "", f"output {position} ({name}): the file has no such output")
+
+
+def _output(ours: Network, theirs: Network, position: int, partner: int | None) -> Iterator[Finding]:
+    name, value = ours.outputs[position]
+    if partner is None:
+        yield Finding(name, "", f"{name}: the model has no such output")
+        return
+    their_name, their_value = theirs.outputs[partner]
+    shape, their_shape = ours.shapes.get(value), theirs.shapes.get(their_value)
+    if shape != their_shape:
+        message = f"output {partner}: it has shape {their_shape}, the file's {name} has {shape}"
+        yield Finding(their_name, "", message)
+    elif partner != position:
+        yield Finding(their_name, "", f"output {partner}: it is the file's output {position} ({name})")

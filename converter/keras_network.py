@@ -97,10 +97,10 @@ def keras_network(model: Any) -> KerasNetwork:
         ends = (tuple(values[id(t)] for t in call.inputs), tuple(values[id(t)] for t in call.outputs))
         view = View(type(call.layer).__name__, config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
         builder.add(view, call.name, ends, _slots(call.layer), call)
-    ends = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
+    named = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
     values = {key: builder.same(value) for key, value in values.items()}
     loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
-    return KerasNetwork(builder.build(ends, loose), tuple(tracer.calls), values, model)
+    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model)
 
 
 def config_of(layer: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _built_shapes(model: Any) -> Any:
     import keras
 
     config = model.get_build_config() if model.built else None
-    shape = (config or {}).get("input_shape")
+    shape: Any = (config or {}).get("input_shape")
     is_one = bool(shape) and not isinstance(shape[0], (list, tuple, dict))
     return keras.KerasTensor(tuple(shape), name="input") if is_one else []
 

@@ -10,8 +10,9 @@ every change: such names decide between candidates that the graph leaves open, n
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import cast
 
 from converter.network import Network, Node
 from converter.specs import Ref
@@ -44,6 +45,11 @@ class Match:
     theirs: Node | None
     evidence: Evidence
     values: tuple[tuple[Ref, Ref], ...]
+
+    @property
+    def node(self) -> Node:
+        """The file's node, or the model's where the file has none."""
+        return cast("Node", self.ours or self.theirs)
 
 
 @dataclass(frozen=True)
@@ -315,11 +321,12 @@ class _Walk:
         agreeing = {(id(a), id(b)) for a, b in counted_names(self.left.network, self.right.network)}
         place = {id(node): number for number, node in enumerate(self.left.network.all_nodes())}
         made = {value: number for number, node in enumerate(self.left.network.nodes) for value in node.outputs}
-        matches = []
-        for pair in self._matches:
-            if pair.evidence is Evidence.TOPOLOGY and (id(pair.ours), id(pair.theirs)) in agreeing:
-                pair = Match(pair.ours, pair.theirs, Evidence.NAME, pair.values)
-            matches.append(pair)
+        matches = [
+            replace(pair, evidence=Evidence.NAME)
+            if pair.evidence is Evidence.TOPOLOGY and (id(pair.ours), id(pair.theirs)) in agreeing
+            else pair
+            for pair in self._matches
+        ]
         matches.sort(key=lambda m: place[id(m.ours)] if m.ours else made.get(m.values[0][0], -1) + 0.5)
         left = tuple(self.left.open(self.left.network.all_nodes()))
         right = tuple(self.right.open(self.right.network.all_nodes()))

@@ -129,7 +129,7 @@ def _join(first: Node, second: Node) -> Node | None:
     layers = tuple(dict.fromkeys((*first.layers, *second.layers)))
     return replace(
         main,
-        config=main.config | config,
+        config=dict(main.config) | config,
         weights=weights,
         inputs=first.inputs,
         outputs=second.outputs,

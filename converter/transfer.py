@@ -235,7 +235,8 @@ class _Planner:
 
     def plan(self, ours: Network, allow_unfed: Sequence[str]) -> Plan:
         """The plan; what `allow_unfed` names is a note, not a gap."""
-        unread, unfed = [], []
+        unread: list[Leftover] = []
+        unfed: list[Leftover] = []
         for leftover, gaps in (
             *((leftover, unread) for leftover in self._unread_tensors()),
             *((leftover, unfed) for leftover in self._unfed_variables()),

@@ -10,10 +10,11 @@ Importing this package imports neither Keras nor numpy.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from converter.graph import Model
     from converter.overrides import Override
     from converter.reader import Source
@@ -42,7 +43,7 @@ def verify(
     return verify(original, candidate, seeds, progress)
 
 
-def layers(
+def layers(  # noqa: PLR0913 - settings, by keyword
     original: "Source | Model",
     candidate: Any,
     *,

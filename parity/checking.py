@@ -15,7 +15,7 @@ from parity.runners import Array
 from parity.saved_traces import SavedTrace
 
 
-def check(
+def check(  # noqa: PLR0913 - settings, by keyword
     model: Source | Model,
     candidate: Any,
     *,

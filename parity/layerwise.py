@@ -6,7 +6,7 @@ that is wrong itself shows an error. The first one that does is the guilty one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ class ParityReport:
     def ok(self) -> bool:
         """Whether every tensor that was compared agrees, all outputs among them."""
         outputs = [layer for layer in self.layers if layer.is_output]
-        return bool(outputs) and all(o.chained is not None for o in outputs) and all(l.ok for l in self.layers)
+        return bool(outputs) and all(o.chained is not None for o in outputs) and all(layer.ok for layer in self.layers)
 
     @property
     def matched_layers_ok(self) -> bool:
@@ -168,8 +168,8 @@ class Original:
         """The file's name for a value."""
         if isinstance(value, int):
             return self.blueprint.graph.tensors[value].name
-        made = next((node for node in self.network.nodes if value in node.inputs), None)
-        return f"{made.outputs[0] if made is None else self.tensor_name(made.outputs[0])} before its activation"
+        activation = next(node for node in self.network.nodes if value in node.inputs)
+        return f"{self.tensor_name(activation.outputs[0])} before its activation"
 
 
 class BothModes:
@@ -240,13 +240,12 @@ class BothModes:
             ]
             if ours in self._unknown:
                 modes = [None, modes[1] if modes[1] and modes[1].verdict is not Verdict.OTHER_SHAPE else None]
-            node = pair.ours or pair.theirs
-            assert node is not None
             op = str(pair.ours.origin.op) if pair.ours else "(not in the file)"
             layer = pair.theirs.name if pair.theirs else None
             name = original.tensor_name(ours)
-            shape, is_output = arrays[0].shape, ours in outputs
-            made.append(LayerResult(name, op, layer, shape, span, spread, *both, *modes, is_output, pair))
+            chained, isolated = modes
+            result = LayerResult(name, op, layer, arrays[0].shape, span, spread, *both, chained, isolated)
+            made.append(replace(result, is_output=ours in outputs, pair=pair))
         return made + self._absent_outputs()
 
     def by_value(self) -> dict[Ref, list[Array | None]]:
@@ -278,7 +277,7 @@ class BothModes:
         expected = self._original.traces[-1][pair.ours.outputs[0]]
         if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
             bias = pair.ours.weights["bias"].holder
-            expected = expected - decode(self._original.blueprint.graph.tensors[bias.tensor])
+            expected = expected - np.asarray(decode(self._original.blueprint.graph.tensors[bias.tensor]), np.float32)
         if own is None or own.shape != expected.shape:
             return result.layer
         is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
@@ -293,9 +292,9 @@ class BothModes:
                 arrays = [trace[value] for trace in self._original.traces]
                 node = network.producers()[value]
                 stats = measure([None], arrays, 0.0, 0.0)
-                name, op = self._original.tensor_name(value), str(node.origin.op)
-                span, spread = span_of(arrays), self._original.spreads[value]
-                absent.append(LayerResult(name, op, None, arrays[0].shape, span, spread, 0.0, 0.0, stats, None, True))
+                name, spread = self._original.tensor_name(value), self._original.spreads[value]
+                described = name, str(node.origin.op), None, arrays[0].shape, span_of(arrays), spread
+                absent.append(LayerResult(*described, 0.0, 0.0, stats, None, is_output=True))
         return absent
 
 
@@ -318,12 +317,9 @@ def _in_order(inputs: Sequence[Array], ours: Network, theirs: Network) -> list[A
 
 def heat_map(candidate: Array, original: Array) -> Array:
     """Largest absolute difference over channels, [H, W]; one row for what is no picture."""
-    difference = np.abs(candidate - original)[0]
-    if difference.ndim == 0:
-        return difference.reshape(1, 1)
-    if difference.ndim < 3:
-        return difference.reshape(1, -1) if difference.ndim == 1 else difference.max(axis=1)[None]
-    while difference.ndim > 3:
-        difference = difference.max(axis=0)
-    made: Array = difference.max(axis=-1)
-    return made
+    difference: Array = np.abs(candidate - original)[0]
+    if difference.ndim < 2:
+        return difference.reshape(1, -1)
+    leading = tuple(range(difference.ndim - 3))
+    made: Array = difference.max(axis=(*leading, -1))
+    return made if made.ndim == 2 else made[None]

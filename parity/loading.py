@@ -72,16 +72,14 @@ def _from_function(text: str) -> Any:
     try:
         spec.loader.exec_module(module)
         build = getattr(module, function, None)
-        if not callable(build):
-            found = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-            raise BadCandidate(f"{path} has no function {function!r}", hint=f"it has: {', '.join(found) or 'none'}")
-        model = build()
-    except BadCandidate:
-        raise
+        model = build() if callable(build) else None
     except Exception as error:
         raise BadCandidate(f"{text} raises {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.resolve()))
+    if not callable(build):
+        found = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise BadCandidate(f"{path} has no function {function!r}", hint=f"it has: {', '.join(found) or 'none'}")
     keras = import_keras()
     if not isinstance(model, keras.Model):
         raise BadCandidate(f"{text} gives a {type(model).__name__}, not a keras.Model")

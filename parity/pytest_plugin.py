@@ -4,7 +4,6 @@ def test_my_model(assert_parity):
     assert_parity("palm_detection_full.tflite", build_my_model())
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,8 @@ import pytest
 import parity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parity.layerwise import ParityReport
 
 

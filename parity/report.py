@@ -1,6 +1,7 @@
 """The whole comparison, from two models to a report that names the layer."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -9,16 +10,18 @@ from converter.blueprint import blueprint
 from converter.errors import BadInput
 from converter.graph import Graph, Model
 from converter.matching import Match, Matching, match
-from converter.network import Node
 from converter.networks import network_of_blueprint
 from converter.override_pairs import resolve
 from converter.overrides import Override
-from converter.specs import Ref
 from parity.candidates import Candidate
 from parity.layerwise import BothModes, Guilty, LayerResult, Original, ParityReport, Progress
 from parity.runners import Array
 from parity.tracing import Trace, TracedReference
 from parity.verification import seeded_inputs
+
+if TYPE_CHECKING:
+    from converter.specs import Ref
+    from parity.statistics import Statistics
 
 Culprit = Callable[[LayerResult], str | None]
 
@@ -154,15 +157,14 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
 
 
 def _is_about(finding: Finding, pair: Match) -> bool:
-    nodes: list[Node] = [node for node in (pair.ours, pair.theirs) if node is not None]
-    return any(node is side for node in nodes for side in (finding.ours, finding.theirs))
+    sides = [node for node in (pair.ours, pair.theirs) if node is not None]
+    return any(node is side for node in sides for side in (finding.ours, finding.theirs))
 
 
 def _symptom(result: LayerResult, mode: str) -> str:
     if result.layer is None:
         return "the candidate has nothing in this place"
-    statistics = result.isolated if mode == "isolated" else result.chained
-    assert statistics is not None
+    statistics = cast("Statistics", result.isolated if mode == "isolated" else result.chained)
     if statistics.max_abs is None:
         return f"its result is {statistics.verdict.value}"
     allowed = result.limit if mode == "isolated" else result.chained_limit

@@ -38,7 +38,7 @@ def save_trace(path: Path, original: Original, modes: BothModes, name: str) -> N
     for value, made in modes.by_value().items():
         arrays |= {f"value/{run}/{value}": array for run, array in enumerate(made) if array is not None}
     head = {"format": FORMAT, "candidate": name, "model": original.blueprint.name, "inputs": len(original.inputs)}
-    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)  # type: ignore[assignment]
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     with whole_file(path) as whole:
         np.savez_compressed(whole, **arrays)  # type: ignore[arg-type]
 

@@ -71,9 +71,9 @@ def _tensors(network: Network, split: dict[int, int]) -> dict[Ref, int]:
     """Where the network's values are in the unfused file."""
     tensors: dict[Ref, int] = {}
     for node in network.nodes:
-        assert isinstance(node.origin, LayerSpec)
         tensors |= {value: value for value in (*node.inputs, *node.outputs) if isinstance(value, int)}
-        op = node.origin.op
+        spec: LayerSpec = node.origin
+        op = spec.op
         if op.index in split and node.kind == "activation" and node.outputs[0] == op.outputs[0]:
             tensors[node.inputs[0]] = split[op.index]
     return tensors

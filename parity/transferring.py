@@ -44,7 +44,7 @@ class Outcome:
         return {"ok": self.ok, "assignments": assignments, "notes": list(self.plan.notes), "parity": report}
 
 
-def transfer_into(
+def transfer_into(  # noqa: PLR0913 - settings, by keyword
     original: Model,
     candidate: str,
     output: Path,
@@ -83,7 +83,7 @@ def transfer_into(
     return Outcome(plan, report, agrees)
 
 
-def write_starter(
+def write_starter(  # noqa: PLR0913 - settings, by keyword
     original: Model,
     candidate: str,
     target: Path,

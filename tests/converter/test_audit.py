@@ -46,7 +46,7 @@ def a_file() -> bytes:
     return b.build([*b.op("CONCATENATION", [high, low], [(1, 80, 8)], ["all"], axis=1), low])
 
 
-def a_model(
+def a_model(  # noqa: PLR0913 - a setting for every finding
     *,
     dilation: int = 2,
     shared: tuple[int, ...] = (1, 2),
@@ -126,8 +126,9 @@ def test_padding_on_the_wrong_side_is_said_in_pixels() -> None:
     b = Builder()
     kernel = b.constant(np.ones((4, 3, 3, 2), np.float32), "conv/Kernel")
     bias = b.constant(np.ones(4, np.float32), "conv/Bias")
-    strided = {"padding": 0, "strideW": 2, "strideH": 2}
-    file = converter.read(b.build(b.op("CONV_2D", [b.input((1, 8, 8, 2)), kernel, bias], [(1, 4, 4, 4)], **strided)))
+    operands = [b.input((1, 8, 8, 2)), kernel, bias]
+    made = b.op("CONV_2D", operands, [(1, 4, 4, 4)], padding=0, strideW=2, strideH=2)
+    file = converter.read(b.build(made))
     padded = layers.ZeroPadding2D(((1, 0), (1, 0)))(inputs)
     model = keras.Model(inputs, layers.Conv2D(4, 3, strides=2, name="conv")(padded))
     assert messages(model, file) == [

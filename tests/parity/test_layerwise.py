@@ -206,7 +206,7 @@ def test_candidate_of_another_input_size_is_an_error() -> None:
 class Raises(layers.Layer):  # type: ignore[misc]
     """Fine while it is traced, not with numbers."""
 
-    def call(self, x: Any) -> Any:
+    def call(self, _x: Any) -> Any:
         raise RuntimeError("out of luck")
 
     def compute_output_spec(self, x: Any) -> Any:
@@ -216,13 +216,13 @@ class Raises(layers.Layer):  # type: ignore[misc]
 def test_candidate_that_raises_is_an_error_that_names_the_layer() -> None:
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Conv2D(2, 1)(Raises(name="mine")(inputs)))
-    with pytest.raises(BadCandidate, match="(?s)layer 'mine' of the candidate raises RuntimeError: .*out of luck"):
+    with pytest.raises(BadCandidate, match=r"(?s)layer 'mine' of the candidate raises RuntimeError: .*out of luck"):
         parity.layers(FILE, model)
 
 
 def test_assertion_message_is_the_report() -> None:
     assert parity.assert_parity(FILE, small()).ok
-    with pytest.raises(AssertionError, match="^end is wrong: the file has no tanh here") as caught:
+    with pytest.raises(AssertionError, match=r"^end is wrong: the file has no tanh here") as caught:
         parity.assert_parity(FILE, small(activation="tanh"))
     assert "error so far" in str(caught.value)
 

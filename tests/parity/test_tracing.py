@@ -22,7 +22,7 @@ NAME = "face_detection_short_range"
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def alone(data: bytes, number: int, op: Op) -> Callable[[list[Any]], Any]:
+def alone(data: bytes, number: int, op: Op) -> Callable[[Callable[[int], Any]], Any]:
     """One operator as a model of its own, in which no memory can be shared."""
     file = Editable(memoryview(data))
     inputs = [
@@ -108,7 +108,7 @@ def test_traced_tensors_are_what_each_operator_computes(name: str) -> None:
 
 def test_values_before_fused_activations_are_traced() -> None:
     model = models.original("hand_landmark_lite")
-    data, split = unfused(model.data)
+    _, split = unfused(model.data)
     network = network_of_blueprint(converter.blueprint(model.graph))
     (inputs,) = seeded_inputs(model.graph, 1)[:1]
     trace = TracedReference(model, network).trace(inputs)
