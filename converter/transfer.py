@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from converter.constants import decode
 from converter.errors import PlanIncomplete
 from converter.graph import Tensor
+from converter.identity import identity_variance
 from converter.keras_network import KerasNetwork, keras_network
 from converter.layouts import SAME, Layout
 from converter.matching import Evidence, Matching, match
@@ -41,14 +42,14 @@ class Assignment:
     variable: Any
     tensor: Tensor | None
     layout: Layout
-    constant: float
+    constant: NDArray[np.float32] | float
     why: Evidence
     note: str = ""
 
     def value(self) -> NDArray[Any]:
         """The array for the variable, in Keras's axis order."""
         if self.tensor is None:
-            return np.full(tuple(self.variable.shape), self.constant, np.float32)
+            return np.broadcast_to(np.float32(self.constant), tuple(self.variable.shape))
         return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor)))
 
 
@@ -167,17 +168,6 @@ def transfer(plan: Plan) -> None:
         assignment.variable.assign(value)
 
 
-def identity_variance(epsilon: float) -> float:
-    """The moving variance for which `variance + epsilon` is exactly 1 in float32."""
-    one, small = np.float32(1), np.float32(epsilon)
-    variance = one - small
-    while variance + small < one:
-        variance = np.nextafter(variance, one)
-    while variance + small > one:
-        variance = np.nextafter(variance, np.float32(0))
-    return float(variance)
-
-
 class _Planner:
     """Collects assignments, and what is left over."""
 
@@ -219,9 +209,10 @@ class _Planner:
 
     def _complete(self, ours: Node, theirs: Node, why: Evidence) -> None:
         """What the file does not have: a bias is zero then, a batch normalization that was folded the identity."""
-        constants = {"batch_norm/gamma": 1.0, "batch_norm/beta": 0.0, "batch_norm/moving_mean": 0.0}
+        constants: dict[str, Any] = {"batch_norm/gamma": 1.0, "batch_norm/beta": 0.0, "batch_norm/moving_mean": 0.0}
         if "epsilon" in theirs.config:
-            constants["batch_norm/moving_variance"] = identity_variance(theirs.config["epsilon"])
+            (channels,) = theirs.weights["batch_norm/moving_variance"].shape
+            constants["batch_norm/moving_variance"] = identity_variance(theirs.config["epsilon"], channels)
         if "bias" not in ours.weights:
             constants["bias"] = 0.0
         for name, slot in theirs.weights.items():

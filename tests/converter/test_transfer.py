@@ -9,7 +9,8 @@ from keras import layers
 
 import converter
 from converter.errors import PlanIncomplete, UnsupportedModel
-from converter.transfer import identity_variance, transfer
+from converter.identity import identity_variance
+from converter.transfer import transfer
 from fixtures import architectures
 from fixtures.siblings import siblings_file
 from parity.candidates import KerasCandidate
@@ -57,8 +58,14 @@ def test_batch_normalization_becomes_exactly_the_identity() -> None:
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 1e-5, 1.001e-5, 1e-2, 1e-7, 0.0, 0.3])
-def test_identity_variance_makes_one(epsilon: float) -> None:
-    assert np.float32(identity_variance(epsilon)) + np.float32(epsilon) == np.float32(1)
+@pytest.mark.parametrize("channels", [1, 3, 16, 45])
+def test_identity_variance_makes_every_channel_exact(epsilon: float, channels: int) -> None:
+    """Whatever this CPU and back end make of a reciprocal square root, also in the last channels."""
+    layer = layers.BatchNormalization(epsilon=epsilon)
+    layer.build((None, 4, 4, channels))
+    layer.moving_variance.assign(identity_variance(epsilon, channels))
+    x = np.random.default_rng(0).normal(size=(1, 4, 4, channels)).astype(np.float32)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(x, training=False)), x)
 
 
 def test_batch_normalization_after_a_bias() -> None:
