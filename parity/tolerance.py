@@ -9,8 +9,8 @@ from parity.compare import RELATIVE, SPREADS
 
 # `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the
 # square root of n roundings: more than 16 for means over whole pictures and for wide kernels. LiteRT's kernel sets
-# may take the same order there, so that their spread does not show it (selfie_segmentation_landscape: means over
-# 9,216 pixels, 0.0 apart, both 5e-6 of the range off a float64 sum).
+# may take a similar order there, so that their spread does not show it (selfie_segmentation_landscape: a mean over
+# 9,216 pixels, the two 1.4e-7 of the range apart, 1.8e-6 off a float64 sum).
 TERMS = 16**2
 
 
