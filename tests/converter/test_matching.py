@@ -28,7 +28,9 @@ def with_names(model: Any, rename: Any) -> tuple[Any, dict[str, str]]:
     def copy(layer: Any) -> Any:
         name = rename(layer.name)
         truth[name] = layer.name
-        return type(layer).from_config(layer.get_config() | {"name": name})
+        made = type(layer).from_config(layer.get_config())
+        made.name = name  # not every version of Keras lets operations take one
+        return made
 
     return keras.models.clone_model(model, clone_function=copy), truth
 
