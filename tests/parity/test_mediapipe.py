@@ -5,6 +5,7 @@ import pytest
 
 from fixtures.mediapipe_runtime import run
 from parity.compare import Verdict, compare
+from parity.reference import Reference
 from parity.runners import keras_runner
 from parity.verification import seeded_inputs
 from tests.models import NAMES, converted, original, path
@@ -20,9 +21,18 @@ def test_agrees_with_mediapipe(name: str) -> None:
     plain, xnnpack = (
         [run(path(name), values, sizes, delegate) for values in inputs] for delegate in ("tflite", "xnnpack")
     )
+    # More kernels that are right by definition: two alone may nearly agree by chance (selfie_segmentation_landscape,
+    # where MediaPipe's two are 1.4e-6 apart, and its plain ones 3.4e-6 from LiteRT's plain ones).
+    reference = Reference(original(name))
+    others = [xnnpack]
+    if not reference.unchecked:
+        others += [[litert(values) for values in inputs] for litert in (reference.plain, reference.xnnpack)]
     keras_run = keras_runner(converted(name))
     made = [np.concatenate(outputs) for outputs in zip(*(keras_run(values) for values in inputs), strict=True)]
     for i, tensor in enumerate(outputs):
-        references = [np.stack([output[i] for output in runs]).reshape(made[i].shape) for runs in (plain, xnnpack)]
-        comparison = compare(tensor.name, made[i], *references)
+        truth, *rest = (
+            np.stack([output[i].ravel() for output in outputs]).reshape(made[i].shape) for outputs in (plain, *others)
+        )
+        farthest = rest[int(np.argmax([np.abs(values - truth).max() for values in rest]))]
+        comparison = compare(tensor.name, made[i], truth, farthest)
         assert comparison.verdict is Verdict.OK, comparison
