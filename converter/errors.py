@@ -72,3 +72,11 @@ class BadCandidate(UnliteError):
 
 class BadInput(UnliteError):
     """Arrays to run a model on that it cannot take."""
+
+
+class BadDetector(UnliteError):
+    """Nothing says what a detector's tensors mean, or a table of detectors is wrong."""
+
+
+class BadPicture(UnliteError):
+    """A file or camera that gives no picture."""

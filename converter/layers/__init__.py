@@ -4,6 +4,7 @@ All use `keras.ops` alone and run on every back end of Keras. Importing this mod
 """
 
 from converter.layers.arithmetic import BroadcastAdd, Offset, Scale
+from converter.layers.detection import DecodeDetections, Letterbox, RemoveLetterbox, SuppressDetections
 from converter.layers.mediapipe import (
     LandmarksToTransformMatrix,
     MaxPoolingWithArgmax2D,
@@ -17,18 +18,22 @@ from converter.layers.shaping import Mean, StridedSlice, ZeroPadding
 
 __all__ = [
     "BroadcastAdd",
+    "DecodeDetections",
     "DepthToSpace",
     "LandmarksToTransformMatrix",
+    "Letterbox",
     "MaxPoolingWithArgmax2D",
     "MaxUnpooling2D",
     "Mean",
     "Offset",
     "PaddedAveragePooling2D",
+    "RemoveLetterbox",
     "Resampler",
     "ResizeBilinear",
     "Scale",
     "SpaceToDepth",
     "StridedSlice",
+    "SuppressDetections",
     "TransformLandmarks",
     "TransformTensorBilinear",
     "ZeroPadding",
