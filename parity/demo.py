@@ -1,41 +1,41 @@
-"""The last step of `unlite demo`: the converted model at work."""
+"""The last step of `unlite demo`: the converted model beside the original, near and far."""
 
 from pathlib import Path
 
-import converter
-from parity.detection import PALM, best_detection
-from parity.pictures import as_input, draw_hand
-from parity.runners import keras_runner
+import numpy as np
 
-WRIST, MIDDLE_FINGER = 0, 2
+from parity.detection.drawing import side_by_side, stacked
+from parity.detection.drawn import DrawnHand, draw
+from parity.detection.finder import difference, load_finder
+
+SIZE, WHITE = 480, (255, 255, 255)
+# Near, further away, far: height of the hand as a share of the picture's.
+SCALES = (0.5, 0.35, 0.2)
 
 
-def find_hand(model: Path, picture: Path) -> str:
-    """Let a converted palm detector look at a drawn hand.
+def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
+    """Let a converted palm detector and its original look at drawn hands.
 
     Args:
         model: The `.keras` file.
-        picture: Where to write the picture, with the box drawn in.
+        original: The `.tflite` file.
+        target: Where to write the picture of what they find.
 
     Returns:
-        Where the hand is, in words.
+        What they found, in words, and whether it is the same.
     """
-    from PIL import ImageDraw
+    finder, against = load_finder(model), load_finder(original)
+    lines, images, is_same = [], [], True
+    for scale in SCALES:
+        picture = np.asarray(draw(SIZE, SIZE, [DrawnHand(scale, (0.5, 0.52))], WHITE))
+        both = finder(picture), against(picture)
+        apart = difference(*both)
+        is_same = is_same and apart.is_same
+        lines.append(f"a hand of {scale:.0%} of the picture: {_found(both[0].scores)}; {apart}")
+        images.append(side_by_side(picture, both, (finder.name, against.name), apart))
+    stacked(images).save(target)
+    return "\n".join([*lines, f"drawn into {target}"]), is_same
 
-    hand = draw_hand(PALM.size)
-    regressors, logits = keras_runner(converter.load(model))([as_input(hand)])
-    found = best_detection(regressors[0], logits[0], PALM)
-    corners = [share * PALM.size for share in found.box]
-    points = found.keypoints[[WRIST, MIDDLE_FINGER]] * PALM.size
-    draw = ImageDraw.Draw(hand)
-    draw.rectangle(corners, outline=(220, 30, 30))
-    for x, y in points:
-        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=(30, 60, 220))
-    hand.save(picture)
-    places = [f"({x:.0f}, {y:.0f})" for x, y in points]
-    return (
-        f"found a palm with score {found.score:.2f}: "
-        f"box ({corners[0]:.0f}, {corners[1]:.0f}) to ({corners[2]:.0f}, {corners[3]:.0f}) of "
-        f"{PALM.size}×{PALM.size} pixels, wrist at {places[0]}, base of the middle finger at {places[1]}\n"
-        f"drawn into {picture}"
-    )
+
+def _found(scores: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> str:
+    return " and ".join(f"palm with score {score:.3f}" for score in scores) or "nothing"

@@ -230,3 +230,21 @@ def print_plan(console: Console, plan: "Plan", output: str | None) -> None:
             console.print(f"  {note}")
     if output:
         console.print(f"wrote {output}", style="green")
+
+
+def print_look(console: Console, seen: dict[str, Any]) -> None:
+    """One picture, as `parity.detection.looking.Look.as_dict` gives it."""
+    rows, size = seen["detections"], f"{seen['width']}×{seen['height']}"
+    console.print(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
+    if rows:
+        shown = table("#score", "#left", "#top", "#width", "#height", *(f"#{name}" for name in rows[0]["keypoints"]))
+        for row in rows:
+            points = (f"{x:.0f}, {y:.0f}" for x, y in row["keypoints"].values())
+            shown.add_row(f"{row['score']:.3f}", *(f"{value:.1f}" for value in row["box"].values()), *points)
+        console.print(shown)
+    for hand in seen.get("hands", ()):
+        console.print(f"{hand['handedness']} hand, {hand['handedness_score']:.2f}, presence {hand['presence']:.2f}")
+    if "difference" in seen:
+        console.print(seen["difference"]["text"])
+    if "drawing" in seen:
+        console.print(f"drawn into {seen['drawing']}")

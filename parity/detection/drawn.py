@@ -1,13 +1,14 @@
 """Pictures drawn by code: deterministic, free of licences and of people."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from math import cos, radians, sin
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
 
 SKIN, CREASE, BACKGROUND = (191, 140, 126), (190, 130, 85), (233, 228, 225)
 # An open right hand, fingers up, in units of the hand's size, centre of the palm at (0, 0), y downwards:
@@ -32,28 +33,57 @@ CREASES = (
 OVERSAMPLING = 4
 
 
-def draw_hand(size: int = 192, scale: float = 0.38, centre: tuple[float, float] = (0.53, 0.64)) -> "Image":
-    """Draw one open hand, seen from the palm's side.
+@dataclass(frozen=True, slots=True)
+class DrawnHand:
+    """Where a hand is.
+
+    Attributes:
+        scale: Its height as a share of the picture's.
+        centre: (x, y) of the palm's centre, as shares of the picture.
+        degrees: How far it is turned, clockwise.
+    """
+
+    scale: float = 0.38
+    centre: tuple[float, float] = (0.53, 0.64)
+    degrees: float = 0.0
+
+
+def draw(
+    height: int = 192,
+    width: int = 192,
+    hands: Sequence[DrawnHand] = (DrawnHand(),),
+    background: tuple[int, int, int] = BACKGROUND,
+) -> "Image":
+    """Draw open hands, seen from the palm's side.
 
     Args:
-        size: Edge of the square picture in pixels.
-        scale: Height of the hand as a share of the picture.
-        centre: (x, y) of the palm's centre, as shares of the picture.
+        height: Of the picture in pixels.
+        width: Of the picture.
+        hands: Any number of them.
+        background: Its colour.
 
     Returns:
-        An RGB picture of `size` × `size` pixels.
+        An RGB picture.
     """
     from PIL import Image, ImageDraw, ImageFilter
 
-    full = size * OVERSAMPLING
-    picture = Image.new("RGB", (full, full), BACKGROUND)
-    draw = ImageDraw.Draw(picture)
+    picture = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING), background)
+    for hand in hands:
+        _draw_hand(ImageDraw.Draw(picture), hand, picture.size)
+    small = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return small.filter(ImageFilter.GaussianBlur(height / 300))
+
+
+def _draw_hand(draw: "ImageDraw", hand: DrawnHand, size: tuple[int, int]) -> None:
+    unit = hand.scale * size[1]
+    sine, cosine = sin(radians(hand.degrees)), cos(radians(hand.degrees))
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
-        return (centre[0] + point[0] * scale) * full, (centre[1] + point[1] * scale) * full
+        x, y = point[0] * unit, point[1] * unit
+        return hand.centre[0] * size[0] + cosine * x - sine * y, hand.centre[1] * size[1] + sine * x + cosine * y
 
     def stroke(start: tuple[float, float], end: tuple[float, float], width: float, colour: tuple[int, ...]) -> None:
-        radius = width * scale * full / 2
+        radius = width * unit / 2
         draw.line((place(start), place(end)), fill=colour, width=round(2 * radius))
         for x, y in (place(start), place(end)):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
@@ -66,11 +96,3 @@ def draw_hand(size: int = 192, scale: float = 0.38, centre: tuple[float, float] 
     for crease in CREASES:
         for start, end in pairwise(crease):
             stroke(start, end, 0.010, CREASE)
-    small = picture.resize((size, size), Image.Resampling.LANCZOS)
-    return small.filter(ImageFilter.GaussianBlur(size / 300))
-
-
-def as_input(picture: "Image") -> NDArray[np.float32]:
-    """A picture as a batch of one for models with the range [0, 1]: [1, height, width, 3]."""
-    pixels: NDArray[np.float32] = np.asarray(picture, np.float32)[None] / np.float32(255)
-    return pixels
