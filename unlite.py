@@ -56,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_transfer(_add_verb(verbs, "transfer", transfer, "Put a file's weights into a Keras model of your own."))
     _add_parity(_add_verb(verbs, "parity", parity_, "Compare layer by layer, and name the one that is wrong."))
 
+    _add_detect(_add_verb(verbs, "detect", detect, "Find hands, faces or people in pictures; compare two models."))
+
     _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
 
     text = "Convert MediaPipe's palm detector, verify it, and let the Keras model find a hand."
@@ -100,6 +102,24 @@ def _add_parity(added: argparse.ArgumentParser) -> None:
     added.add_argument("--all", action="store_true", help="show every tensor, not only wrong ones and outputs")
     added.add_argument("--save-trace", type=Path, metavar="FILE.npz", help="keep what the candidate computed")
     added.add_argument("--html", type=Path, metavar="FILE.html", help="write a page with plots")
+    added.add_argument("--json", **JSON)
+
+
+def _add_detect(added: argparse.ArgumentParser) -> None:
+    text = "a picture, a video, or the number of a camera"
+    added.add_argument("pictures", nargs="+", metavar="IMAGE", help=text)
+    text = "a detector: .tflite, .keras, or a known model's name (default: %(default)s)"
+    added.add_argument("--model", default="palm_detection_full", metavar="MODEL", help=text)
+    text = "what its tensors mean: a table of your own (.toml) or a known name; default: by their shapes"
+    added.add_argument("--detector", metavar="NAME", help=text)
+    text = "a second detector to compare with; exit code 1 if it finds something else"
+    added.add_argument("--against", metavar="ORIGINAL", help=text)
+    text = "a hand landmark model, to find 21 landmarks in the hand of each palm"
+    added.add_argument("--landmarks", metavar="MODEL", help=text)
+    text = "draw what is found: a picture (.png, .jpg, .webp), or a folder for several"
+    added.add_argument("--draw", type=Path, metavar="OUT", help=text)
+    text = "most frames of a video or camera (default: all of a video, 1 of a camera)"
+    added.add_argument("--frames", type=int, metavar="N", help=text)
     added.add_argument("--json", **JSON)
 
 
@@ -208,6 +228,33 @@ def parity_(arguments: argparse.Namespace) -> int:
     return 0 if report.ok else DISAGREES
 
 
+def detect(arguments: argparse.Namespace) -> int:
+    """`unlite detect`."""
+    from converter import detectors
+    from parity.detection.finder import load_finder, load_run
+    from parity.detection.looking import Second, look
+    from parity.reports import make_console, native_log_held_back, print_look
+
+    wanted = detectors.find(arguments.detector) if arguments.detector else None
+    model = _find(arguments.model)
+    original = _find(arguments.against) if arguments.against else None
+    hands = _find(arguments.landmarks) if arguments.landmarks else None
+    console, made, is_same = make_console(), [], True
+    with native_log_held_back() as stderr, make_console(stderr).status("loading") as status:
+        finder = load_finder(model, wanted)
+        second = Second(load_finder(original, wanted) if original else None, load_run(hands)[0] if hands else None)
+        status.update("looking")
+        for seen in look(arguments.pictures, finder, second, draw=arguments.draw, limit=arguments.frames):
+            is_same = is_same and (seen.difference is None or seen.difference.is_same)
+            if arguments.json:
+                made.append(seen.as_dict(finder))
+            else:
+                print_look(console, seen.as_dict(finder))
+    if arguments.json:
+        print(json.dumps({"model": finder.name, "detector": finder.detector.name, "pictures": made}, indent=2))
+    return 0 if is_same else DISAGREES
+
+
 def list_zoo(arguments: argparse.Namespace) -> int:
     """`unlite zoo` and `unlite zoo list`."""
     from converter import zoo
@@ -247,8 +294,8 @@ def fetch(arguments: argparse.Namespace) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """`unlite demo`."""
     from converter.summary import summarize
-    from parity.demo import find_hand
-    from parity.reports import make_console, print_summary
+    from parity.demo import find_hands
+    from parity.reports import make_console, native_log_held_back, print_summary
 
     console, folder = make_console(), arguments.output
     try:
@@ -263,8 +310,11 @@ def demo(arguments: argparse.Namespace) -> int:
     result = _convert(name, target, verify=True)
     _print_conversion(console, result)
     if result["exit_code"] == 0:
-        console.print(f"\n{target} looks at a hand drawn by code", style="bold")
-        console.print(find_hand(target, folder / "hand.png"))
+        console.print(f"\n{target} and the original look at hands drawn by code", style="bold")
+        with native_log_held_back() as stderr, make_console(stderr).status("looking"):
+            text, is_same = find_hands(target, source, folder / "hands.png")
+        console.print(text)
+        return 0 if is_same else DISAGREES
     return int(result["exit_code"])
 
 

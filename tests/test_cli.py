@@ -273,7 +273,7 @@ def test_fetch_prints_where_the_model_is(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "inspect", "convert", "transfer", "parity", "zoo", "zoo list", "zoo fetch", "demo"]
+    "verb", ["", "inspect", "convert", "transfer", "parity", "detect", "zoo", "zoo list", "zoo fetch", "demo"]
 )
 def test_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
