@@ -56,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_transfer(_add_verb(verbs, "transfer", transfer, "Put a file's weights into a Keras model of your own."))
     _add_parity(_add_verb(verbs, "parity", parity_, "Compare layer by layer, and name the one that is wrong."))
 
+    _add_export(_add_verb(verbs, "export", export, "Write a Keras model back into the file that it was made from."))
+
     _add_detect(_add_verb(verbs, "detect", detect, "Find hands, faces or people in pictures; compare two models."))
 
     _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
@@ -102,6 +104,20 @@ def _add_parity(added: argparse.ArgumentParser) -> None:
     added.add_argument("--all", action="store_true", help="show every tensor, not only wrong ones and outputs")
     added.add_argument("--save-trace", type=Path, metavar="FILE.npz", help="keep what the candidate computed")
     added.add_argument("--html", type=Path, metavar="FILE.html", help="write a page with plots")
+    added.add_argument("--json", **JSON)
+
+
+def _add_export(added: argparse.ArgumentParser) -> None:
+    added.add_argument("candidate", metavar="MODEL.keras", help="your model: a .keras file, or file.py:function")
+    text = "the file that it was made from, or a known model's name"
+    added.add_argument("--like", required=True, metavar="ORIGINAL", help=text)
+    text = "default: MODEL's name in this folder"
+    added.add_argument("-o", "--output", type=Path, metavar="OUT.tflite", help=text)
+    text = "how weights are stored (default: each as the original has it)"
+    added.add_argument("--dtype", choices=["float16", "float32"], help=text)
+    text = "replace MediaPipe's transposed convolution by the builtin one, which the stock interpreter runs"
+    added.add_argument("--builtin-only", action="store_true", help=text)
+    added.add_argument("--no-verify", action="store_true", help="do not compare the result with the model")
     added.add_argument("--json", **JSON)
 
 
@@ -226,6 +242,34 @@ def parity_(arguments: argparse.Namespace) -> int:
     else:
         print_parity(make_console(), report, every_layer=arguments.all)
     return 0 if report.ok else DISAGREES
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """`unlite export`."""
+    from converter.saving import check_output
+    from parity.reports import make_console, native_log_held_back, print_export
+
+    name = arguments.candidate.rpartition(":")[2] if ".py:" in arguments.candidate else Path(arguments.candidate).stem
+    output = arguments.output or Path(f"{name}.tflite")
+    check_output(output, ".tflite")
+    original = converter.read(_find(arguments.like))
+    with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        from parity.exporting import export as write
+
+        made = write(
+            original,
+            arguments.candidate,
+            output,
+            dtype=arguments.dtype,
+            only_builtin=arguments.builtin_only,
+            verify=not arguments.no_verify,
+            progress=status.update,
+        )
+    if arguments.json:
+        print(json.dumps(made.as_dict() | {"output": str(output) if made.ok else None}, indent=2))
+    else:
+        print_export(make_console(), made, str(output))
+    return 0 if made.ok else DISAGREES
 
 
 def detect(arguments: argparse.Namespace) -> int:

@@ -80,3 +80,7 @@ class BadDetector(UnliteError):
 
 class BadPicture(UnliteError):
     """A file or camera that gives no picture."""
+
+
+class CannotExport(UnliteError):
+    """A Keras model's weights have no place in the file; nothing was written."""

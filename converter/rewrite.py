@@ -2,11 +2,13 @@
 
 import struct
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from converter.errors import VerificationImpossible
 from converter.flatbuffer import schema
 
+ALIGNMENT = 16
 TRANSPOSE_BIAS = "Convolution2DTransposeBias"
 
 
@@ -29,9 +31,26 @@ class Editable:
         """The file."""
         import flatbuffers
 
+        for buffer in self.model.buffers:
+            buffer.Pack = partial(_pack_aligned, buffer, self.schema)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def _pack_aligned(buffer: Any, names: Any, builder: Any) -> int:
+    """A buffer whose data starts at a multiple of 16, as the schema demands; its own `Pack` leaves it anywhere."""
+    vector = None
+    if buffer.data is not None:
+        content = bytes(buffer.data)
+        builder.StartVector(1, len(content), ALIGNMENT)
+        builder.head -= len(content)
+        builder.Bytes[builder.head : builder.head + len(content)] = content
+        vector = builder.EndVector()
+    names.BufferStart(builder)
+    if vector is not None:
+        names.BufferAddData(builder, vector)
+    return int(names.BufferEnd(builder))
 
 
 def builtin_only(data: memoryview) -> bytes:

@@ -17,6 +17,7 @@ from converter.errors import UnliteError
 
 if TYPE_CHECKING:
     from converter.transfer import Plan
+    from parity.exporting import Export
     from parity.layerwise import ParityReport
     from parity.verification import Verification
 
@@ -109,8 +110,8 @@ def _print_outlook(console: Console, reasons: list[str]) -> None:
         console.print(f"  {reason}")
 
 
-def print_verification(console: Console, verification: "Verification") -> None:
-    """Every output with its error, the model's own spread, and the verdict."""
+def print_verification(console: Console, verification: "Verification", other: str = "original") -> None:
+    """Every output with its error, the file's own spread, and the verdict; `other` is what it is compared with."""
     rows = table("output", "shape", "#largest error", "#kernel spread", "#allowed", "verdict")
     for c in verification.comparisons:
         verdict = Text(c.verdict, style="green" if c.verdict == "ok" else "red")
@@ -121,10 +122,10 @@ def print_verification(console: Console, verification: "Verification") -> None:
         console.print(f"note: {note}")
     if verification.ok:
         console.print(
-            f"same as the original on {verification.inputs} seeded inputs (LiteRT, plain kernels)", style="green"
+            f"same as the {other} on {verification.inputs} seeded inputs (LiteRT, plain kernels)", style="green"
         )
     else:
-        console.print(f"NOT the same as the original on {verification.inputs} seeded inputs", style="red")
+        console.print(f"NOT the same as the {other} on {verification.inputs} seeded inputs", style="red")
 
 
 def _shape(shape: Any) -> str:
@@ -248,3 +249,18 @@ def print_look(console: Console, seen: dict[str, Any]) -> None:
         console.print(seen["difference"]["text"])
     if "drawing" in seen:
         console.print(f"drawn into {seen['drawing']}")
+
+
+def print_export(console: Console, made: "Export", output: str) -> None:
+    """What `unlite export` did."""
+    if made.verification:
+        print_verification(console, made.verification, "model")
+    for rounding in made.rounding:
+        if rounding.error:
+            share = rounding.error / rounding.span if rounding.span else 0.0
+            console.print(f"{rounding.name}: storage rounds off up to {rounding.error:.2e}, {share:.1e} of its range")
+    if not made.ok:
+        console.print("nothing was written; --no-verify writes the file as it is")
+        return
+    what = "the original, byte for byte" if made.is_unchanged else "the original's graph with the model's weights"
+    console.print(f"wrote {output}: {what}, {len(made.data) / 1e6:.2f} MB")

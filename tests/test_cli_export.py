@@ -1,0 +1,120 @@
+"""`unlite export`: what it prints, which exit code, and what it leaves behind."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import converter
+import unlite
+from fixtures.siblings import siblings_file
+from tests import models
+
+NAME = "face_detection_short_range"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a converted model."""
+    monkeypatch.chdir(tmp_path)
+    Path("file.tflite").write_bytes(siblings_file("left", "right"))
+    converter.save(converter.convert("file.tflite"), "file.keras")
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = unlite.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_unchanged_model_is_the_original_again(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
+    assert code == 0
+    assert "same as the model on 16 seeded inputs" in out
+    assert "wrote new.tflite: the original, byte for byte" in out
+    assert Path("new.tflite").read_bytes() == Path("file.tflite").read_bytes()
+
+
+def test_changed_model_says_what_float16_rounds_off(capsys: pytest.CaptureFixture[str]) -> None:
+    model = models.converted(NAME)
+    layer = model.layers[1]
+    layer.set_weights([np.float32(1.0007) * values for values in layer.get_weights()])
+    converter.save(model, "changed.keras")
+    code, out, _ = run(capsys, "export", "changed.keras", "--like", NAME)
+    assert code == 0
+    assert "classificators: storage rounds off up to" in out
+    assert "wrote changed.tflite: the original's graph with the model's weights" in out
+    old, new = models.original(NAME), converter.read("changed.tflite")
+    assert abs(len(new.data) - len(old.data)) < 0.01 * len(old.data)
+    back = converter.convert(new).layers[1]
+    for before, after in zip(layer.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(before.astype(np.float16).astype(np.float32), after)
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "--dtype", "float16", "--json")
+    made = json.loads(out)
+    assert (code, made["ok"], made["unchanged"], made["output"]) == (0, True, False, "file.tflite")
+    assert made["verification"]["ok"]
+    assert len(made["rounding"]) == 1
+
+
+def test_model_from_a_function_without_verification(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text("import keras\nbuild = lambda: keras.models.load_model('file.keras')\n")
+    code, out, _ = run(capsys, "export", "mine.py:build", "--like", "file.tflite", "--no-verify")
+    assert (code, "same as" in out) == (0, False)
+    assert Path("build.tflite").exists()
+
+
+def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(models.converted("selfie_segmentation"), "selfie.keras")
+    code, out, _ = run(capsys, "export", "selfie.keras", "--like", "selfie_segmentation", "--builtin-only")
+    assert code == 0
+    assert "Convolution2DTransposeBias" not in str(converter.read("selfie.tflite").graph.ops)
+    assert "wrote selfie.tflite: the original's graph" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["file.keras", "--like", NAME], "the model is not the original's"),
+        (["none.keras", "--like", "file.tflite"], "none.keras"),
+        (["file.keras", "--like", "none.tflite"], "none.tflite"),
+        (["file.keras", "--like", "file.tflite", "-o", "new.keras"], "does not end in .tflite"),
+        (["file.keras", "--like", "file.tflite", "-o", "missing/new.tflite"], "does not exist"),
+        (["broken.keras", "--like", "file.tflite", "-o", "new.tflite"], "are not finite"),
+    ],
+)
+def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    broken = converter.load("file.keras")
+    broken.get_layer("end").bias.assign(keras.ops.full((2,), np.nan))
+    converter.save(broken, "broken.keras")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, _, err = run(capsys, "export", *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_export_that_does_not_agree_is_not_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from converter import writer
+
+    def exchanged(plan: object, model: object) -> list[writer.Placed]:
+        placed = collect(plan, model)  # type: ignore[arg-type]
+        left, right = (i for i, each in enumerate(placed) if each.values.shape == (4, 3, 3, 3))
+        swapped = writer.Placed(placed[left].op, placed[left].tensor, 2 * placed[right].values, "left")
+        return [*placed[:left], swapped, *placed[left + 1 :]]
+
+    collect = writer.collect
+    monkeypatch.setattr(writer, "collect", exchanged)
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
+    assert code == 1
+    assert "NOT the same as the model" in out
+    assert "nothing was written" in out
+    assert not Path("new.tflite").exists()
