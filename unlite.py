@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
 
-    text = "Convert MediaPipe's palm detector, verify it, and let the Keras model find a hand."
+    text = "Convert MediaPipe's palm detector, verify it, and let both models find hands."
     added = _add_verb(verbs, "demo", demo, text)
     added.add_argument("-o", "--output", type=Path, default=Path("unlite-demo"), help="folder (default: %(default)s)")
     return parser
@@ -276,7 +276,8 @@ def detect(arguments: argparse.Namespace) -> int:
     """`unlite detect`."""
     from converter import detectors
     from parity.detection.finder import load_finder, load_run
-    from parity.detection.looking import Second, look
+    from parity.detection.landmarks import check_landmark_model
+    from parity.detection.looking import Companions, look
     from parity.reports import make_console, native_log_held_back, print_look
 
     wanted = detectors.find(arguments.detector) if arguments.detector else None
@@ -286,9 +287,14 @@ def detect(arguments: argparse.Namespace) -> int:
     console, made, is_same = make_console(), [], True
     with native_log_held_back() as stderr, make_console(stderr).status("loading") as status:
         finder = load_finder(model, wanted)
-        second = Second(load_finder(original, wanted) if original else None, load_run(hands)[0] if hands else None)
+        against, landmarks = load_finder(original, wanted) if original else None, None
+        if hands:
+            landmarks, *shapes = load_run(hands)
+            check_landmark_model(hands.name, *shapes)
         status.update("looking")
-        for seen in look(arguments.pictures, finder, second, draw=arguments.draw, limit=arguments.frames):
+        for seen in look(
+            arguments.pictures, finder, Companions(against, landmarks), draw=arguments.draw, limit=arguments.frames
+        ):
             is_same = is_same and (seen.difference is None or seen.difference.is_same)
             if arguments.json:
                 made.append(seen.as_dict(finder))
@@ -434,7 +440,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted; no file was left half written", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,5 +68,5 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
     keras = import_keras()
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None

@@ -47,7 +47,7 @@ class LiteRT:
             reason = str(error).strip().splitlines()[0]
             raise VerificationImpossible(
                 f"LiteRT ({kernels} kernels) refuses the model: {reason}",
-                hint="`--no-verify` converts without comparing",
+                hint="`unlite convert --no-verify` converts it without comparing",
             ) from None
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()][:count]

@@ -11,9 +11,10 @@ from PIL import Image
 import converter
 import unlite
 from fixtures import architectures
+from fixtures.builder import Builder
 from fixtures.pictures import picture
 from parity.demo import find_hands
-from parity.detection.drawing import ALONE, BOX, MOVED
+from parity.detection.drawing import ALONE, BONE, BOX, MOVED
 from tests import models
 from tests.networks import transferred
 
@@ -90,19 +91,24 @@ def test_model_that_finds_less_is_told_and_drawn(capsys: pytest.CaptureFixture[s
     code, out, _ = run(capsys, "detect", "far_40.png", *given, "--draw", "near.png", "--json")
     assert code == 1
     apart = json.loads(out)["pictures"][0]["difference"]
-    assert (apart["only_here"], apart["only_there"]) == ([], [])
+    assert (apart["only_first"], apart["only_second"]) == ([], [])
     assert apart["largest_difference"]["keypoint"] > 1e-3
     assert MOVED in colours("near.png")
 
 
 def test_hand_landmarks(capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--landmarks", "hand_landmark_full", "--draw", "hand.webp"]
+    given = ["--landmarks", "hand_landmark_full", "--draw", "hand.png"]
     code, out, _ = run(capsys, "detect", "far_40.png", *given)
     assert code == 0
     assert "right hand, 0.9" in out
     code, out, _ = run(capsys, "detect", "far_40.png", *given[:2], "--json")
     (hand,) = json.loads(out)["pictures"][0]["hands"]
+    assert hand["detection"] == 0
     assert np.shape(hand["landmarks"]) == (21, 3)
+    assert 100 < min(x for x, _, _ in hand["landmarks"]) < max(x for x, _, _ in hand["landmarks"]) < 540
+    code, out, _ = run(capsys, "detect", "far_40.png", *given, "--against", "palm_detection_full")
+    assert code == 0
+    assert BONE in colours("hand.png")  # beside another model as well
 
 
 def test_detector_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,6 +117,19 @@ def test_detector_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert json.loads(out)["detector"] == "palms of mine"
     assert json.loads(out)["pictures"][0]["detections"] == []  # 0.96 is not enough there
+
+
+def test_frames_of_a_video_are_drawn_under_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 5, (640, 640))
+    for name in ("far_40", "far_25"):
+        writer.write(picture(name)[..., ::-1])
+    writer.release()
+    code, out, _ = run(capsys, "detect", "clip.avi", "--draw", "drawn")
+    assert code == 0
+    assert "clip.avi #2  640×640  1 found" in out
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["clip-00001.png", "clip-00002.png"]
 
 
 def test_pictures_of_the_same_name_do_not_overwrite_each_other(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,13 +153,24 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
     ("arguments", "message"),
     [
         (["mine.py"], "no such file: mine.py"),
+        (["."], ". is a folder"),
+        (["far_40.png", "missing.png", "--draw", "drawn"], "no such file: missing.png"),
+        (["far_40.png", "--draw", "."], "would write over far_40.png"),
+        (["far_40.png", "--draw", "far_40.png"], "would write over far_40.png"),
+        (["wide.png"], "40000×20 pixels, at most 32766 on a side"),
+        (["99999999999999"], "camera 99999999999999 gives no pictures"),
+        (["far_40.png", "--landmarks", "palm_detection_full"], "is no hand landmark model"),
+        (["none.png", "--landmarks", "face_landmark"], "is no hand landmark model"),
+        (["far_40.png", "--model", "two.tflite"], "expected float32 and one picture at a time"),
+        (["far_40.png", "--model", "bytes.tflite"], "expected float32 and one picture at a time"),
+        (["far_40.png", "--detector", "face full range", "--draw", "drawn"], "has outputs [2304, 16]"),
         (["far_40.png", "--model", "nothing.tflite"], "nothing.tflite"),
         (["far_40.png", "--model", "hand_landmark_full"], "no known detector takes 224×224×3"),
         (["far_40.png", "--detector", "paw"], "no detector 'paw'"),
         (["far_40.png", "--detector", "pose"], "takes 192×192×3; detector 'pose' has pictures of 224×224"),
         (["far_40.png", "--detector", "face full range"], "has outputs [2304, 16] and [2304, classes]"),
         (["far_40.png", "--against", "pose_detection"], "finds palm, pose_detection.tflite pose"),
-        (["far_40.png", "--landmarks", "pose_detection"], "a hand landmark model gives 63, 1, 1 and 63 numbers"),
+        (["far_40.png", "--landmarks", "pose_detection"], "is no hand landmark model"),
         (["face.png", "--model", "pose_detection", "--landmarks", "hand_landmark_lite"], "need a palm detector"),
         (["far_40.png", "none.png", "--draw", "out.png"], "out.png holds one picture"),
         (["far_40.png", "--draw", "out.gif"], "expected a folder, or one of .jpeg, .jpg, .png, .webp"),
@@ -150,12 +180,17 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
     ],
 )
 def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    before = {path.name for path in folder.iterdir()}
+    Image.new("RGB", (40_000, 20)).save("wide.png")
+    for name, shape, dtype in (("two", (2, 192, 192, 3), "float32"), ("bytes", (1, 192, 192, 3), "int8")):
+        b = Builder()
+        b.input(shape, dtype=dtype)
+        Path(f"{name}.tflite").write_bytes(b.build(b.graph.inputs))
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     code, _, err = run(capsys, "detect", *arguments)
     assert code == 2
     assert message in err
     assert "Traceback" not in err
-    assert {path.name for path in folder.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_demo_ends_with_both_models_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:

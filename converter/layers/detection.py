@@ -57,13 +57,13 @@ class Letterbox(ConfiguredLayer):
 def _weights(source: int, target: int, start: float, extent: float) -> Any:
     """How much of each source pixel is in each target pixel, [target, source]."""
     places = np.rint((np.arange(target) * (extent / target) + start) * STEPS).astype(int)
-    made = np.zeros((target, source + 2), np.float32)  # one more on each side for what lies outside
+    made = np.zeros((target, source), np.float32)
     for row, place in enumerate(places):
         whole_, part = divmod(int(place), STEPS)
         for pixel, weight in ((whole_, STEPS - part), (whole_ + 1, part)):
             if 0 <= pixel < source:
                 made[row, pixel] += weight / STEPS
-    return made[:, :source]
+    return made
 
 
 @register

@@ -39,22 +39,33 @@ class Detections:
         return Detections(self.boxes_xywh[rows], self.keypoints_xy[rows], self.scores[rows], self.classes[rows])
 
 
+def check_outputs(shapes: Sequence[Sequence[int]], detector: Detector) -> None:
+    """Check that a model has this detector's two outputs.
+
+    Args:
+        shapes: Of its outputs, without the batch.
+        detector: What they should mean.
+
+    Raises:
+        BadDetector: They are not those of this detector.
+    """
+    boxes = [tuple(shape) for shape in shapes if len(shape) == 2 and shape[0] == detector.boxes]
+    if len(shapes) != 2 or len(boxes) != 2 or (detector.boxes, detector.coordinates) not in boxes:
+        raise BadDetector(
+            f"detector {detector.name!r} has outputs [{detector.boxes}, {detector.coordinates}] and "
+            f"[{detector.boxes}, classes]; the model's are {[tuple(shape) for shape in shapes]}"
+        )
+
+
 def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tuple[Floats, Floats]:
     """Tell a detector's two outputs apart by their last axis, whatever their order: [N, coordinates], [N, classes].
 
     Raises:
         BadDetector: They are not those of this detector.
     """
-    if len(outputs) == 2 and all(output.ndim == 3 and output.shape[1] == detector.boxes for output in outputs):
-        first, second = outputs[0][0], outputs[1][0]
-        if first.shape[1] == detector.coordinates:
-            return first, second
-        if second.shape[1] == detector.coordinates:
-            return second, first
-    raise BadDetector(
-        f"detector {detector.name!r} has outputs [{detector.boxes}, {detector.coordinates}] and "
-        f"[{detector.boxes}, classes]; the model's are {[output.shape[1:] for output in outputs]}"
-    )
+    check_outputs([output.shape[1:] for output in outputs], detector)
+    first, second = outputs[0][0], outputs[1][0]
+    return (first, second) if first.shape[1] == detector.coordinates else (second, first)
 
 
 def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections:

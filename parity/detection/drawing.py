@@ -57,7 +57,11 @@ def draw_landmarks(image: "Image", hands: Sequence[Hand]) -> None:
 
 
 def side_by_side(
-    picture: Pixels, both: tuple[Detections, Detections], names: tuple[str, str], difference: Difference
+    picture: Pixels,
+    both: tuple[Detections, Detections],
+    names: tuple[str, str],
+    difference: Difference,
+    hands: Sequence[Hand] = (),
 ) -> "Image":
     """Two models' results beside each other: what only one finds, and how far the rest has moved."""
     from PIL import Image, ImageDraw, ImageFont
@@ -66,6 +70,7 @@ def side_by_side(
         annotated(picture, found, alone)
         for found, alone in zip(both, (difference.only_first, difference.only_second), strict=True)
     )
+    draw_landmarks(first, hands)
     if not difference.is_same:
         _draw_moves(ImageDraw.Draw(first), first, both, difference)
     made = Image.new("RGB", (first.width + second.width + LINE, first.height + 2 * MARGIN), (255, 255, 255))

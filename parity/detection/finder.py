@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import converter
 from converter import detectors
 from converter.detectors import Detector
 from converter.errors import BadDetector
-from parity.detection.decoding import Detections
+from parity.detection.decoding import Detections, check_outputs
 from parity.detection.pipeline import detect
 from parity.detection.sampling import Floats, Pixels
 from parity.runners import LiteRT, Run, keras_runner
@@ -54,24 +55,39 @@ def load_finder(path: Path, detector: Detector | None = None) -> Finder:
     if len(taken) != 1:
         raise BadDetector(f"{path} takes {len(taken)} inputs; a detector takes one picture")
     found = detector or detectors.for_shapes(taken[0], given)
-    if tuple(taken[0]) != (found.height, found.width, 3):
+    if taken[0] != (found.height, found.width, 3):
         size = "×".join(map(str, taken[0]))
         raise BadDetector(f"{path} takes {size}; detector {found.name!r} has pictures of {found.height}×{found.width}")
+    check_outputs(given, found)
     return Finder(path.name, run, found)
 
 
-def load_run(path: Path) -> tuple[Run, list[Any], list[Any]]:
-    """How to run a `.tflite` or `.keras` file; the shapes of its inputs, and of its outputs, without the batch."""
+def load_run(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """How to run a `.tflite` or `.keras` file; the shapes of its inputs, and of its outputs, without the batch.
+
+    Raises:
+        BadDetector: It takes or gives other types than float32, or several pictures at once.
+        UnliteError: It cannot be read.
+    """
     return _keras(path) if path.suffix == ".keras" else _litert(path)
 
 
-def _keras(path: Path) -> tuple[Run, list[Any], list[Any]]:
+def _keras(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
     model = converter.load(path)
-    return keras_runner(model), [x.shape[1:] for x in model.inputs], [x.shape[1:] for x in model.outputs]
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise BadDetector(f"{path} has no fixed inputs and outputs", hint="build it with keras.Input")
+    return keras_runner(model), [tuple(x.shape[1:]) for x in inputs], [tuple(x.shape[1:]) for x in outputs]
 
 
-def _litert(path: Path) -> tuple[Run, list[Any], list[Any]]:
+def _litert(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
     model = converter.read(path)
+    for index in (*model.graph.inputs, *model.graph.outputs):
+        tensor = model.graph.tensors[index]
+        if tensor.dtype != "FLOAT32" or tensor.shape[:1] != (1,):
+            raise BadDetector(
+                f"{path}: {tensor} is {tensor.dtype} {tensor.shape}, expected float32 and one picture at a time"
+            )
     taken, given = (
         [model.graph.tensors[index].shape[1:] for index in ends] for ends in (model.graph.inputs, model.graph.outputs)
     )
@@ -101,7 +117,8 @@ class Difference:
     @property
     def is_same(self) -> bool:
         """Whether both find the same."""
-        return not self.only_first and not self.only_second and max(self.box, self.keypoint, self.score) <= SAME
+        is_close = all(apart <= SAME for apart in (self.box, self.keypoint, self.score))  # so written, NaN is not
+        return not self.only_first and not self.only_second and is_close
 
     def __str__(self) -> str:
         if not self.pairs and self.is_same:
@@ -121,15 +138,19 @@ class Difference:
         return {
             "same": self.is_same,
             "text": str(self),
-            "only_here": list(self.only_first),
-            "only_there": list(self.only_second),
-            "largest_difference": {"box": self.box, "keypoint": self.keypoint, "score": self.score},
+            "only_first": list(self.only_first),
+            "only_second": list(self.only_second),
+            "largest_difference": {
+                name: _finite(value)
+                for name, value in (("box", self.box), ("keypoint", self.keypoint), ("score", self.score))
+            },
         }
 
 
 def difference(first: Detections, second: Detections) -> Difference:
-    """Pair what overlaps most, and measure."""
+    """Pair what overlaps most and is of the same class, and measure."""
     overlaps = _overlaps(_corners(first), _corners(second))
+    overlaps[first.classes[:, None] != second.classes[None]] = -1
     pairs = []
     while overlaps.size and overlaps.max() >= MATCH:
         row, column = (int(index) for index in np.unravel_index(overlaps.argmax(), overlaps.shape))
@@ -167,7 +188,7 @@ def _overlaps(first: Floats, second: Floats) -> Floats:
 
 
 def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[dict[str, Any]]:
-    """For JSON: pixels of the picture.
+    """For JSON: pixels of the picture; None for what is not finite.
 
     Args:
         found: Shares of the picture.
@@ -179,8 +200,10 @@ def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[
     for box, points, score, class_ in zip(
         found.boxes_xywh, found.keypoints_xy, found.scores, found.classes, strict=True
     ):
-        left, top, width, height = (box.reshape(2, 2) * scale).ravel().tolist()
-        named = zip(detector.keypoints, (points * scale).tolist(), strict=True)
+        left, top, width, height = map(_finite, (box.reshape(2, 2) * scale).ravel().tolist())
+        named = zip(
+            detector.keypoints, ([_finite(x) for x in point] for point in (points * scale).tolist()), strict=True
+        )
         rows.append(
             {
                 "score": float(score),
@@ -190,3 +213,8 @@ def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[
             }
         )
     return rows
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if isfinite(value) else None

@@ -4,8 +4,9 @@ Sources: MediaPipe's published graphs and calculators (`PalmDetectionDetectionTo
 `TensorsToLandmarksCalculator`, `LandmarkProjectionCalculator`), Apache-2.0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import atan2, cos, floor, pi, sin
+from math import atan2, cos, floor, pi, prod, sin
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ WRIST, MIDDLE_BASE = 0, 2  # keypoints of the palm that say where up is
 SIZE, SCALE, SHIFT, DEPTH = 224, 2.6, -0.5, 0.4
 LANDMARKS = 21
 PRESENT = 0.5
+PALM_KEYPOINTS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,11 @@ class Hand:
     handedness: float
     region: Region
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+    def as_dict(self, size: tuple[int, int]) -> dict[str, Any]:
+        """For JSON, in pixels of a picture of this height and width; z in pixels as well."""
+        scale = np.array([size[1], size[0], size[1]], np.float32)
         return {
-            "landmarks": self.landmarks_xyz.tolist(),
+            "landmarks": (self.landmarks_xyz * scale).tolist(),
             "presence": self.presence,
             "handedness": "right" if self.handedness > 0.5 else "left",
             "handedness_score": max(self.handedness, 1 - self.handedness),
@@ -71,16 +74,9 @@ def find_landmarks(run: Run, picture: Pixels, region: Region) -> Hand:
         run: `hand_landmark_lite` or `hand_landmark_full`, from [1, 224, 224, 3] in [0, 1].
         picture: RGB [H, W, 3].
         region: Where the hand is.
-
-    Raises:
-        BadDetector: The model gives other outputs.
     """
     grown, padding = letterbox(region, SIZE, SIZE)
     outputs = run([sample(picture, grown, (SIZE, SIZE), (0.0, 1.0), replicate=True)])
-    if [output.size for output in outputs] != [3 * LANDMARKS, 1, 1, 3 * LANDMARKS]:
-        raise BadDetector(
-            f"a hand landmark model gives 63, 1, 1 and 63 numbers; this one {[output.size for output in outputs]}"
-        )
     raw = outputs[0].reshape(LANDMARKS, 3) / np.float32(SIZE)
     offset, extent = offset_and_extent(padding)
     inside = (raw[:, :2] - offset) / extent - np.float32(0.5)
@@ -92,14 +88,36 @@ def find_landmarks(run: Run, picture: Pixels, region: Region) -> Hand:
     return Hand(landmarks, float(outputs[1].item()), 1 - float(outputs[2].item()), region)
 
 
-def hands_of(run: Run, picture: Pixels, palms: Detections) -> tuple[Hand, ...]:
-    """The hands of all palms; those that turn out to be none are left out.
+def check_landmark_model(name: str, taken: Sequence[Sequence[int]], given: Sequence[Sequence[int]]) -> None:
+    """Check that a model is a hand landmark model.
+
+    Args:
+        name: What to call it.
+        taken: Shapes of its inputs, without the batch.
+        given: Of its outputs.
+
+    Raises:
+        BadDetector: It is none.
+    """
+    sizes = [prod(shape) for shape in given]
+    if [tuple(shape) for shape in taken] != [(SIZE, SIZE, 3)] or sizes != [3 * LANDMARKS, 1, 1, 3 * LANDMARKS]:
+        raise BadDetector(
+            f"{name} is no hand landmark model: it takes {[tuple(shape) for shape in taken]} and gives {sizes} numbers",
+            hint="hand_landmark_lite and hand_landmark_full are",
+        )
+
+
+def hands_of(run: Run, picture: Pixels, palms: Detections) -> dict[int, Hand]:
+    """The hands of all palms: row → hand. Those that turn out to be none are left out.
 
     Args:
         run: See `find_landmarks`.
         picture: RGB [H, W, 3].
         palms: Shares of the picture.
     """
-    regions = [hand_region(palms[row : row + 1], picture) for row in range(len(palms))]
-    hands = [find_landmarks(run, picture, region) for region in regions]
-    return tuple(hand for hand in hands if hand.presence >= PRESENT)
+    is_placed = np.isfinite(palms.keypoints_xy).all(axis=(1, 2)) & np.isfinite(palms.boxes_xywh).all(axis=1)
+    hands = {
+        row: find_landmarks(run, picture, hand_region(palms[row : row + 1], picture))
+        for row in np.flatnonzero(is_placed).tolist()
+    }
+    return {row: hand for row, hand in hands.items() if hand.presence >= PRESENT}

@@ -1,25 +1,24 @@
 """`unlite detect`: one model, or two beside each other, on any number of pictures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from converter.errors import BadDetector, BadPicture, OutputNotWritten
-from converter.saving import whole_file
+from converter.saving import check_output, whole_file
 from parity.detection.decoding import Detections
 from parity.detection.drawing import annotated, draw_landmarks, side_by_side
 from parity.detection.finder import Difference, Finder, as_rows, difference
-from parity.detection.images import Frame, frames
-from parity.detection.landmarks import Hand, hands_of
-from parity.detection.sampling import Pixels
+from parity.detection.images import Frame, check_sources, frames
+from parity.detection.landmarks import PALM_KEYPOINTS, Hand, hands_of
 from parity.runners import Run
 
-DRAWN = {".jpeg", ".jpg", ".png", ".webp"}
+FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
+class Companions:
     """What looks at the pictures besides the model.
 
     Attributes:
@@ -31,7 +30,7 @@ class Second:
     landmarks: Run | None = None
 
 
-NOTHING = Second()
+ALONE = Companions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,17 @@ class Look:
 
     Attributes:
         found: By the model.
-        there: By the one that it is compared with.
+        found_by_other: By the one that it is compared with.
         difference: Between the two.
-        hands: Second stage, where it was asked for.
+        hands: Second stage, where it was asked for: row of `found` → hand.
         drawing: Where it was drawn.
     """
 
     frame: Frame
     found: Detections
-    there: Detections | None
+    found_by_other: Detections | None
     difference: Difference | None
-    hands: tuple[Hand, ...]
+    hands: dict[int, Hand]
     drawing: Path | None
 
     def as_dict(self, finder: Finder) -> dict[str, Any]:
@@ -59,9 +58,11 @@ class Look:
         made: dict[str, Any] = {"picture": self.frame.name, "height": height, "width": width}
         made["detections"] = as_rows(self.found, finder.detector, (height, width))
         if self.hands:
-            made["hands"] = [hand.as_dict() for hand in self.hands]
-        if self.there is not None and self.difference is not None:
-            made["against"] = as_rows(self.there, finder.detector, (height, width))
+            made["hands"] = [
+                {"detection": row, **hand.as_dict((height, width))} for row, hand in sorted(self.hands.items())
+            ]
+        if self.found_by_other is not None and self.difference is not None:
+            made["against"] = as_rows(self.found_by_other, finder.detector, (height, width))
             made["difference"] = self.difference.as_dict()
         if self.drawing:
             made["drawing"] = str(self.drawing)
@@ -71,7 +72,7 @@ class Look:
 def look(
     sources: Sequence[str],
     finder: Finder,
-    second: Second = NOTHING,
+    companions: Companions = ALONE,
     *,
     draw: Path | None = None,
     limit: int | None = None,
@@ -81,69 +82,94 @@ def look(
     Args:
         sources: See `parity.detection.images.frames`.
         finder: The model.
-        second: What else shall look.
+        companions: What else shall look.
         draw: A picture file, for one picture; else a folder.
         limit: See `frames`.
 
     Raises:
         UnliteError: Something cannot be read, run or written.
     """
+    against, landmarks = companions.against, companions.landmarks
+    _check(finder, companions, limit)
+    check_sources(sources)
+    drawings = _Drawings(draw, sources) if draw else None
+    for frame in (frame for source in sources for frame in frames(source, limit)):
+        target = drawings.target(frame) if drawings else None
+        found = finder(frame.pixels)
+        other = against(frame.pixels) if against else None
+        hands = hands_of(landmarks, frame.pixels, found) if landmarks else {}
+        seen = Look(frame, found, other, difference(found, other) if other is not None else None, hands, target)
+        if target:
+            _write(target, seen, (finder.name, against.name if against else ""))
+        yield seen
+
+
+def _check(finder: Finder, companions: Companions, limit: int | None) -> None:
+    against = companions.against
     if limit is not None and limit < 1:
         raise BadPicture(f"--frames is {limit}: nothing would be looked at")
-    if draw and len(sources) > 1:
-        _check_holds_several(draw)
-    against, landmarks = second.against, second.landmarks
     if against and against.detector.keypoints != finder.detector.keypoints:
         raise BadDetector(f"{finder.name} finds {finder.detector.name}, {against.name} {against.detector.name}")
-    if landmarks and not finder.detector.name.startswith("palm"):
+    if companions.landmarks and len(finder.detector.keypoints) != PALM_KEYPOINTS:
         raise BadDetector(f"{finder.name} finds {finder.detector.name}; hand landmarks need a palm detector")
-    taken: set[Path] = set()
-    for number, frame in enumerate(frame for source in sources for frame in frames(source, limit)):
-        target = _target(draw, frame, taken, is_first=number == 0) if draw else None
-        found, there = finder(frame.pixels), against(frame.pixels) if against else None
-        hands = hands_of(landmarks, frame.pixels, found) if landmarks else ()
-        apart = difference(found, there) if there is not None else None
-        if target:
-            _write(target, frame.pixels, found, hands, (finder, against, there, apart))
-        yield Look(frame, found, there, apart, hands, target)
 
 
-def _check_holds_several(draw: Path) -> None:
-    if draw.suffix.lower() in DRAWN:
-        raise OutputNotWritten(f"{draw} holds one picture", hint="for several give a folder: --draw FOLDER")
+@dataclass(slots=True)
+class _Drawings:
+    """Which picture is drawn where; never over a picture that is looked at."""
+
+    draw: Path
+    sources: Sequence[str]
+    _taken: set[Path] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.draw.suffix and self.draw.suffix.lower() not in FORMATS and not self.draw.is_dir():
+            raise OutputNotWritten(f"{self.draw}: expected a folder, or one of {', '.join(FORMATS)}")
+        if self._is_file:
+            check_output(self.draw, self.draw.suffix)
+            if len(self.sources) > 1:
+                self._check_one()
+        for source in self.sources:
+            self._check_is_new(self.draw if self._is_file else self.draw / f"{Path(source).stem}.png")
+
+    @property
+    def _is_file(self) -> bool:
+        return self.draw.suffix.lower() in FORMATS and not self.draw.is_dir()
+
+    def target(self, frame: Frame) -> Path:
+        """Where to draw this one."""
+        if self._is_file:
+            if self._taken:
+                self._check_one()
+            target = self.draw
+        else:
+            stem = Path(frame.source).stem + (f"-{frame.number:05}" if frame.number else "")
+            target, again = self.draw / f"{stem}.png", 2
+            while target in self._taken:  # of the same name in another folder
+                target, again = self.draw / f"{stem}-{again}.png", again + 1
+        self._check_is_new(target)
+        self._taken.add(target)
+        return target
+
+    def _check_one(self) -> None:
+        raise OutputNotWritten(f"{self.draw} holds one picture", hint="for several give a folder: --draw FOLDER")
+
+    def _check_is_new(self, target: Path) -> None:
+        for source in map(Path, self.sources):
+            if target.exists() and source.exists() and target.samefile(source):
+                raise OutputNotWritten(f"--draw {self.draw} would write over {source}", hint="give another place")
 
 
-def _target(draw: Path, frame: Frame, taken: set[Path], *, is_first: bool) -> Path:
-    if draw.suffix.lower() in DRAWN:
-        if not is_first:  # of a video
-            _check_holds_several(draw)
-        return draw
-    if draw.suffix and not draw.is_dir():
-        raise OutputNotWritten(f"{draw}: expected a folder, or one of {', '.join(sorted(DRAWN))}")
-    try:
-        draw.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritten(f"cannot make the folder {draw}: {error}") from None
-    stem = Path(frame.name).stem.replace(" ", "_")
-    target, number = draw / f"{stem}.png", 2
-    while target in taken:  # pictures of the same name in different folders
-        target, number = draw / f"{stem}-{number}.png", number + 1
-    taken.add(target)
-    return target
-
-
-def _write(
-    target: Path,
-    pixels: Pixels,
-    found: Detections,
-    hands: Sequence[Hand],
-    other: tuple[Finder, Finder | None, Detections | None, Difference | None],
-) -> None:
-    finder, against, there, apart = other
-    if against is None or there is None or apart is None:
-        image = annotated(pixels, found)
+def _write(target: Path, seen: Look, names: tuple[str, str]) -> None:
+    pixels, hands = seen.frame.pixels, list(seen.hands.values())
+    if seen.found_by_other is None or seen.difference is None:
+        image = annotated(pixels, seen.found)
         draw_landmarks(image, hands)
     else:
-        image = side_by_side(pixels, (found, there), (finder.name, against.name), apart)
-    with whole_file(target) as whole:
-        image.save(whole, format="JPEG" if target.suffix.lower() in (".jpg", ".jpeg") else target.suffix[1:].upper())
+        image = side_by_side(pixels, (seen.found, seen.found_by_other), names, seen.difference, hands)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as whole:
+            image.save(whole, format=FORMATS[target.suffix.lower()])
+    except (OSError, ValueError) as error:  # Pillow's: larger than the format allows
+        raise OutputNotWritten(f"{target} cannot be written: {error}") from None

@@ -69,6 +69,7 @@ def trained(model: Any) -> Any:
     return model
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", models.NAMES)
 def test_changed_model_computes_the_same_in_litert(name: str) -> None:
     old, model = models.original(name), trained(models.converted(name))

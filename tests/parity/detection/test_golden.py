@@ -126,7 +126,7 @@ def test_hands_are_the_same(complexity: int) -> None:
         seen = [Region(*map(float, (*(row[:4] * scale), row[4]))) for row in regions]
         given = [hand for hand in (find_landmarks(run, pixels, region) for region in seen) if hand.presence >= PRESENT]
         palms = trace(palm_model, name).final
-        own = hands_of(run, pixels, palms)
+        own = list(hands_of(run, pixels, palms).values())
         assert len(given) == len(own) == len(landmarks), name
         assert [hand_region(palms[row : row + 1], pixels).rotation for row in range(len(palms))] == pytest.approx(
             [region.rotation for region in seen], abs=1e-4

@@ -1,5 +1,7 @@
 """The stages on what MediaPipe's pictures do not have: many classes, other sizes, nothing, nonsense."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from converter.letterbox import Padding, Region, letterbox, whole
 from fixtures.detection_cases import raw_tensors
 from parity.detection.decoding import Detections, decode, regressors_and_logits, remove_letterbox, suppress
 from parity.detection.finder import difference
-from parity.detection.landmarks import hand_region
+from parity.detection.landmarks import hand_region, hands_of
 from parity.detection.sampling import sample
 
 TINY = Detector("tiny", 8, 12, (4,), 0.0, 0.5, ("nose",))  # 2×3 cells, one anchor each
@@ -124,6 +126,21 @@ def test_difference_pairs_what_overlaps() -> None:
     assert not fewer.is_same
     assert "1 only by the first" in str(fewer)
     assert difference(first[:0], first[:0]).is_same
+
+
+def test_difference_sees_classes_and_what_is_no_number() -> None:
+    first = detections((0, 0, 1, 1), scores=(0.9,))
+    other_class = replace(first, classes=np.array([1]))
+    assert (difference(first, other_class).only_first, difference(first, other_class).only_second) == ((0,), (0,))
+    nowhere = replace(first, keypoints_xy=np.full_like(first.keypoints_xy, np.nan))
+    assert not difference(first, nowhere).is_same
+    assert difference(first, nowhere).as_dict()["largest_difference"]["keypoint"] is None
+
+
+def test_palms_without_a_place_have_no_hands() -> None:
+    palm = detections((0.4, 0.4, 0.2, 0.1), scores=(1,))
+    nowhere = replace(palm, keypoints_xy=np.full((1, 7, 2), np.nan, np.float32))
+    assert hands_of(lambda _: [], np.zeros((9, 9, 3), np.uint8), nowhere) == {}
 
 
 def test_padding_is_by_side() -> None:
