@@ -1,7 +1,7 @@
 """The command line of unlite: verbs only; the work is done in `converter` and `parity`.
 
 Exit codes: 0 done; 1 the candidate does not agree with the original; 2 bad input or environment;
-3 an operator is not supported; 70 a bug in unlite; 130 interrupted.
+3 an operator is not supported; 70 a bug in unlite; 130 interrupted; 141 the reader of stdout has gone.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from converter.errors import OutputNotWritten, UnliteError
 if TYPE_CHECKING:
     from rich.console import Console
 
-DISAGREES, BUG, INTERRUPTED = 1, 70, 130
+DISAGREES, BUG, INTERRUPTED, PIPE_CLOSED = 1, 70, 130, 141
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -444,7 +444,7 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return PIPE_CLOSED
     except OSError as error:  # stdout is full or gone
         print(f"error: {error}", file=sys.stderr)
         return UnliteError.exit_code

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.matching import Match, Matching
-from converter.network import Network, Node
+from converter.network import COMMUTATIVE, Network, Node
 from converter.specs import Ref
 
 # Settings that no Keras user wrote in this form, explained.
 UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}
 # What decides how many pixels `same` padding adds.
 WINDOW = ("kernel_size", "pool_size", "strides", "dilation_rate")
-# Order does not matter to these.
-COMMUTATIVE = ("add", "multiply")
 # What is there on one side only by design: a batch normalization that the file has folded away.
 OWN = ("batch_norm", "epsilon")
 
@@ -83,7 +81,7 @@ def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
 
 
 def _describe(node: Node) -> str:
-    return str(node.config.get("function", node.kind.replace("_", " ")))
+    return str(node.config["function"]) if node.kind == "activation" else node.kind.replace("_", " ")
 
 
 def _settings(ours: Node, theirs: Node) -> Iterator[str]:
@@ -127,7 +125,7 @@ class _Wiring:
         self._partners: dict[Ref, set[Ref]] = {}
         known: set[Ref] = set()
         pairs = [pair for m in matching.matches for pair in m.values]
-        pairs += zip(ours.inputs.values(), theirs.inputs.values(), strict=False)
+        pairs += [(left, right) for (_, left), (_, right) in _input_pairs(ours, theirs, matching)]
         for left, right in pairs:
             self._partners.setdefault(left, set()).add(right)
             known.add(right)
@@ -172,8 +170,15 @@ def _can_be_assigned(given: list[Ref], expected: list[set[Ref]]) -> bool:
     )
 
 
+def _input_pairs(ours: Network, theirs: Network, matching: Matching) -> Iterator[tuple[tuple[str, Ref], ...]]:
+    left, right = list(ours.inputs.items()), list(theirs.inputs.items())
+    for i, j in matching.inputs:
+        if j is not None:
+            yield left[i], right[j]
+
+
 def _ends(ours: Network, theirs: Network, matching: Matching) -> Iterator[Finding]:
-    for (name, left), (other, right) in zip(ours.inputs.items(), theirs.inputs.items(), strict=False):
+    for (name, left), (other, right) in _input_pairs(ours, theirs, matching):
         if ours.shapes[left] != theirs.shapes[right]:
             message = f"{other}: the input has shape {theirs.shapes[right]}, the file's {name} has {ours.shapes[left]}"
             yield Finding(other, "", message)

@@ -56,12 +56,16 @@ class KerasNetwork:
         calls: In execution order.
         values: id of a symbolic tensor → the network's value.
         model: What was traced.
+        arguments: Symbolic inputs as the model takes them: alone, as a list or as a dictionary.
+        has_named_outputs: Whether it returns a dictionary, whose order says nothing.
     """
 
     network: Network
     calls: tuple[Call, ...]
     values: dict[int, Ref]
     model: Any
+    arguments: Any
+    has_named_outputs: bool
 
 
 def keras_network(model: Any) -> KerasNetwork:
@@ -95,12 +99,20 @@ def keras_network(model: Any) -> KerasNetwork:
     )
     for call in tracer.calls:
         ends = (tuple(values[id(t)] for t in call.inputs), tuple(values[id(t)] for t in call.outputs))
-        view = View(type(call.layer).__name__, config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
+        view = View(_class_name(call.layer), config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
         builder.add(view, call.name, ends, _slots(call.layer), call)
     named = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
     values = {key: builder.same(value) for key, value in values.items()}
     loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
-    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model)
+    is_named = isinstance(made, dict)
+    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model, arguments, is_named)
+
+
+def _class_name(layer: Any) -> str:
+    """The class, with its module where it is somebody's own: then it may do anything, whatever its name is."""
+    cls = type(layer)
+    is_known = cls.__module__.partition(".")[0] in ("keras", "converter")
+    return cls.__name__ if is_known else f"{cls.__module__}.{cls.__name__}"
 
 
 def config_of(layer: Any) -> dict[str, Any]:
@@ -163,7 +175,7 @@ class _Tracer:
 
     def _recorder(self, symbolic_call: Any) -> Any:
         def record(operation: Any, *args: Any, **kwargs: Any) -> Any:
-            if _sublayers(operation) and not _is_closed(operation):
+            if _holds_layers(operation):
                 before = len(self.calls)
                 self._holders.append(operation)
                 try:
@@ -190,6 +202,12 @@ def _sublayers(operation: Any) -> list[Any]:
     return list(getattr(operation, "_layers", ()))
 
 
+def _holds_layers(operation: Any) -> bool:
+    """Whether it is entered. Keras's own layers with weights are not: what they hold is an activation."""
+    own = getattr(operation, "_trainable_variables", ()) and type(operation).__module__.startswith("keras.")
+    return bool(_sublayers(operation)) and not _is_closed(operation) and not own
+
+
 def _is_closed(operation: Any) -> bool:
     return any(cls.__name__ in CLOSED for cls in type(operation).__mro__)
 
@@ -200,7 +218,7 @@ def _shapes(tensors: Sequence[Any]) -> tuple[tuple[int | None, ...], ...]:
 
 def _slots(layer: Any) -> dict[str, Slot]:
     """The layer's own weights under the names of its attributes, or else of its variables."""
-    if _sublayers(layer) and not _is_closed(layer):
+    if _holds_layers(layer):
         return {}  # they belong to the layers inside
     slots: dict[str, Slot] = {}
     for variable in getattr(layer, "weights", ()):
@@ -213,11 +231,11 @@ def _slots(layer: Any) -> dict[str, Slot]:
 def _loose(holder: Any, placed: set[int], path: str = "") -> Iterator[Node]:
     """Layers with weights inside what could not be entered: they have a name, but no place in the graph."""
     for layer in _sublayers(holder):
-        inner = not _is_closed(layer) and _sublayers(layer)
+        inner = _holds_layers(layer)
         if inner:
             yield from _loose(layer, placed, f"{path}{layer.name}/")
         elif id(layer) not in placed and layer.weights:
-            view = View(type(layer).__name__, config_of(layer), (UNKNOWN,), (UNKNOWN,))
+            view = View(_class_name(layer), config_of(layer), (UNKNOWN,), (UNKNOWN,))
             name, slots = path + layer.name, _slots(layer)
             step = next((step for step in parts(view) if step.weights), None)
             weights = {ours: slots[theirs] for ours, theirs in step.weights.items()} if step else slots

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import cast
 
-from converter.network import Network, Node
+from converter.network import COMMUTATIVE, Network, Node
 from converter.specs import Ref
 
 # Names that Keras (and the exporters) give by themselves: they count, they do not tell.
@@ -62,6 +62,7 @@ class Matching:
         open_ours: The file's nodes without a partner.
         open_theirs: The model's.
         outputs: (the file's output, the model's output) by position; None where there is no partner.
+        inputs: As `outputs`.
     """
 
     matches: tuple[Match, ...]
@@ -69,6 +70,7 @@ class Matching:
     open_ours: tuple[Node, ...]
     open_theirs: tuple[Node, ...]
     outputs: tuple[tuple[int, int | None], ...]
+    inputs: tuple[tuple[int, int | None], ...]
 
 
 def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = ()) -> Matching:
@@ -84,14 +86,16 @@ def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = (
         walk.pair(left, right, Evidence.OVERRIDE)
     for left, right in telling_names(ours, theirs):
         walk.pair(left, right, Evidence.NAME)
-    outputs = walk.pair_ends()
+    inputs, outputs = walk.pair_ends()
+    walk.settle()
+    walk.pair_operands()
     walk.settle()
     for left, right in counted_names(ours, theirs):
         if walk.is_possible(left, right):
             walk.pair(left, right, Evidence.NAME)
             walk.settle()
     walk.pair_outputs(outputs)
-    return walk.result(outputs)
+    return replace(walk.result(outputs), inputs=inputs)
 
 
 def telling_names(ours: Network, theirs: Network) -> list[tuple[Node, Node]]:
@@ -201,18 +205,19 @@ class _Walk:
         self.left.values[a], self.right.values[b] = b, a
         self._pending.append((a, b))
 
-    def pair_ends(self) -> tuple[tuple[int, int | None], ...]:
+    def pair_ends(self) -> tuple[tuple[tuple[int, int | None], ...], ...]:
         """Inputs and outputs: by name, by a shape that only one has, then by position."""
         left, right = self.left.network, self.right.network
         named = (list(left.inputs.items()), list(right.inputs.items()))
-        for i, j in _pair_ends(named[0], named[1], left, right):
+        inputs = _pair_ends(named[0], named[1], left, right)
+        for i, j in inputs:
             if j is not None:
                 self._pair_values(named[0][i][1], named[1][j][1])
         outputs = _pair_ends(left.outputs, right.outputs, left, right)
         for i, j in outputs:
             if j is not None:
                 self._pair_backward(left.outputs[i][1], right.outputs[j][1])
-        return tuple(outputs)
+        return tuple(inputs), tuple(outputs)
 
     def pair_outputs(self, outputs: Sequence[tuple[int, int | None]]) -> None:
         """Outputs are compared in any case, also where one side ends with a node that the other does not have."""
@@ -231,6 +236,18 @@ class _Walk:
                 self.right.nodes.setdefault(id(right), right)
                 self._matches.append(Match(None, right, Evidence.TOPOLOGY, ((a, b),)))
             self._pair_values(a, b)
+
+    def pair_operands(self) -> None:
+        """What nothing else tells apart goes by its place in a step that has an order, such as a concatenation."""
+        for left in self.left.network.nodes:
+            right = self.left.nodes.get(id(left))
+            if right is None or left.kind in COMMUTATIVE or not len(left.inputs) == len(right.inputs) > 1:
+                continue
+            for a, b in zip(left.inputs, right.inputs, strict=True):
+                first, second = self.left.producers.get(a), self.right.producers.get(b)
+                is_open = first and second and self.left.open([first]) and self.right.open([second])
+                if is_open and first and second and self._is_alike(first, second):
+                    self.pair(first, second, Evidence.TOPOLOGY)
 
     def settle(self) -> None:
         """Walk on until nothing more follows; step over what only one side has when there is no other way."""
@@ -331,7 +348,7 @@ class _Walk:
         left = tuple(self.left.open(self.left.network.all_nodes()))
         right = tuple(self.right.open(self.right.network.all_nodes()))
         candidates = {node.name: tuple(o.name for o in right if node.weights and _fits(node, o)) for node in left}
-        return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs)
+        return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs, ())
 
 
 def _only_partners(

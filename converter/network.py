@@ -22,6 +22,9 @@ FAMILIES = {
     "permute": "reshape",
 }
 
+# Kinds whose operands may come in any order.
+COMMUTATIVE = ("add", "multiply")
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:

@@ -19,6 +19,7 @@ HOUSEKEEPING_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 IDENTITIES = frozenset(
     {"Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization"}
     | {"Identity", "ConvertToTensor", "StopGradient"}
+    | {f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Rotation", "Translation", "Zoom")}
 )
 ALIASES = {"hard_swish": "hard_silu", "swish": "silu", "HardSwish": "hard_silu"}
 

@@ -55,7 +55,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
     """See `converter.save`."""
     with whole_file(check_output(path)) as whole:
-        model.save(whole)
+        try:
+            model.save(whole)
+        except NotImplementedError as error:  # a layer of one's own without `get_config`
+            raise OutputNotWritten(
+                f"the model cannot be saved as .keras: {error}", hint="or use Python: parity.layers, model.save_weights"
+            ) from None
 
 
 def load(path: str | os.PathLike[str]) -> "keras.Model":

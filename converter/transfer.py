@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.constants import decode
-from converter.errors import PlanIncomplete
+from converter.errors import BadOverride, PlanIncomplete
 from converter.graph import Tensor
 from converter.identity import identity_variance
 from converter.keras_network import KerasNetwork, keras_network
@@ -85,6 +85,7 @@ class Plan:
         unfed: Variables that no tensor feeds.
         starter: The file's layers without a partner, for a table of overrides.
         notes: What is left out without harm.
+        has_gaps_on_purpose: Whether something is left out because the user said so.
     """
 
     blueprint: Blueprint
@@ -96,6 +97,7 @@ class Plan:
     unfed: tuple[Leftover, ...]
     starter: tuple[Open, ...]
     notes: tuple[str, ...]
+    has_gaps_on_purpose: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -199,13 +201,18 @@ class _Planner:
             if target is not None and target.shape == slot.shape:
                 note = "becomes the batch normalization's beta" if target is not free.get(name) else ""
                 self._set(target, tensor, slot.holder.layout, why, note)
-            elif tensor.index in spoken_for:
+            elif tensor.index in spoken_for or self._has(theirs.weights.get(name), tensor):
                 continue
             elif name == "bias" and target is None and not decode(tensor).any():
                 self._notes.append(f"{tensor.name} is all zeros, and {theirs.name} has no bias: nothing to transfer")
             else:
                 self._unread.append((ours, name))
         self._complete(ours, theirs, why)
+
+    def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
+        """Whether a variable gets this very tensor already: one layer called twice, with one weight in the file."""
+        made = self._made.get(id(slot.holder)) if slot else None
+        return made is not None and made.tensor is not None and made.tensor.index == tensor.index
 
     def _complete(self, ours: Node, theirs: Node, why: Evidence) -> None:
         """What the file does not have: a bias is zero then, a batch normalization that was folded the identity."""
@@ -228,14 +235,20 @@ class _Planner:
         """The plan; what `allow_unfed` names is a note, not a gap."""
         unread: list[Leftover] = []
         unfed: list[Leftover] = []
+        used: set[str] = set()
         for leftover, gaps in (
             *((leftover, unread) for leftover in self._unread_tensors()),
             *((leftover, unfed) for leftover in self._unfed_variables()),
         ):
-            if any(fnmatchcase(name, p) for p in allow_unfed for name in (leftover.name, leftover.layer)):
+            fitting = [p for p in allow_unfed for name in (leftover.name, leftover.layer) if fnmatchcase(name, p)]
+            used.update(fitting)
+            if fitting:
                 self._notes.append(f"left out as asked: {leftover.name} {leftover.shape}")
             else:
                 gaps.append(leftover)
+        idle = [pattern for pattern in allow_unfed if pattern not in used]
+        if idle and not unread and not unfed:
+            raise BadOverride(f"--allow-unfed {idle[0]!r} leaves nothing out", hint="is the name spelled right?")
         unread = [replace(item, nearest=_nearest(item, self._shape_in_keras(item), unfed)) for item in unread]
         unfed = [replace(item, nearest=_nearest(item, item.shape, unread, self._shape_in_keras)) for item in unfed]
         return Plan(
@@ -248,6 +261,7 @@ class _Planner:
             tuple(unfed),
             tuple(self._starter(unfed)),
             tuple(dict.fromkeys(self._notes)),
+            bool(used),
         )
 
     def _unread_tensors(self) -> Iterator[Leftover]:

@@ -1,5 +1,6 @@
 """What is compared with the original: something with a network, and a way to run all of it or each layer alone."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ class Candidate(Protocol):
     name: str
     network: Network
     can_isolate: bool
+    has_named_outputs: bool
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """Run it.
@@ -28,6 +30,10 @@ class Candidate(Protocol):
         Returns:
             Value of the network → what the candidate computed; without those that cannot be observed.
         """
+        ...
+
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+        """What the model as a whole returns, in its own order; `made` is what `run` gave for these inputs."""
         ...
 
     def value_of(self, layer: str) -> Ref:
@@ -57,7 +63,9 @@ class KerasCandidate:
             for node in self.network.nodes
             if node.kind == "activation" and isinstance(node.inputs[0], str)
         }
+        self.has_named_outputs = self._traced.has_named_outputs
         self._run = compiled(self._execute)
+        self._whole = compiled(self._call_model)
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """See `Candidate.run`."""
@@ -68,6 +76,21 @@ class KerasCandidate:
         made = self._run(list(inputs), {str(value): array for value, array in feeds.items()})
         back = {str(value): value for value in self.network.shapes}
         return _Converted({back[key]: array for key, array in made.items()}, keras.ops.convert_to_numpy)
+
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+        """See `Candidate.outputs`: the model is called for real, which the layers' replay is not."""
+        import keras
+
+        try:
+            return [keras.ops.convert_to_numpy(output) for output in self._whole(list(inputs))]
+        except Exception as error:
+            raise BadCandidate(f"the candidate raises {type(error).__name__}: {error}") from error
+
+    def _call_model(self, inputs: list[Any]) -> list[Any]:
+        import keras
+
+        given = keras.tree.pack_sequence_as(self._traced.arguments, inputs)
+        return list(keras.tree.flatten(self._traced.model(given, training=False)))
 
     def check_inputs(self, inputs: Sequence[Array]) -> None:
         """Check that the original's inputs fit.
@@ -116,6 +139,8 @@ class KerasCandidate:
         args, kwargs = keras.tree.map_structure(value, (call.args, call.kwargs))
         before = self._before_activation.get(self._traced.values[id(call.outputs[0])])
         run = _directly(call.layer)
+        if "training" in inspect.signature(call.layer.call).parameters:
+            kwargs = kwargs | {"training": False}  # some layers augment pictures unless told not to
         try:
             if before is None:
                 return list(keras.tree.flatten(run(*args, **kwargs)))

@@ -41,7 +41,8 @@ class LayerResult:
         chained_limit: What the error of the whole network may be here; no less than `limit`.
         chained: The whole network's error so far.
         isolated: The layer's own error; None where it cannot be run alone.
-        is_output: Whether it is one of the model's outputs.
+        is_output: Whether it is one of the model's outputs: then `chained` is also what the model itself returns.
+        is_behind_gap: Whether it depends on something that the candidate has no partner for.
     """
 
     tensor: str
@@ -55,6 +56,7 @@ class LayerResult:
     chained: Statistics | None
     isolated: Statistics | None
     is_output: bool = False
+    is_behind_gap: bool = False
     pair: Match | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -132,7 +134,10 @@ class ParityReport:
     @property
     def matched_layers_ok(self) -> bool:
         """Whether all that could be compared agrees, though outputs may be missing (heads to be trained)."""
-        return any(layer.chained for layer in self.layers) and all(layer.ok for layer in self.layers)
+        compared = [layer for layer in self.layers if not layer.is_behind_gap]
+        alone = [layer.isolated for layer in self.layers if layer.is_behind_gap and layer.isolated]
+        is_fine = all(layer.ok for layer in compared) and all(mode.ok for mode in alone)
+        return is_fine and any(layer.chained for layer in compared)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -203,13 +208,15 @@ class BothModes:
         self._feeds = {theirs: ours for _, ours, theirs in self._pairs}
         self.chained: list[list[Array | None]] = [[] for _ in self._pairs]
         self.isolated: list[list[Array | None]] = [[] for _ in self._pairs]
+        self.real: list[Sequence[Array | None]] = []
         self._alone: Mapping[Ref, Array] = {}
         self._unknown = _behind(matching.open_ours, original.network)
 
     def _run(self, number: int, inputs: Sequence[Array]) -> None:
         trace, shapes = self._original.traces[number], self._candidate.network.shapes
-        given = _in_order(inputs, self._original.network, self._candidate.network)
+        given = _in_order(inputs, self._matching)
         chained = self._candidate.run(given, {})
+        self.real.append(self._candidate.outputs(given, chained))
         feeds = {
             theirs: trace[ours]
             for theirs, ours in self._feeds.items()
@@ -217,10 +224,13 @@ class BothModes:
         }
         alone = self._candidate.run(given, feeds) if self._candidate.can_isolate else {}
         self._alone = alone
+        known = {*feeds, *self._candidate.network.inputs.values()}
         for place, (pair, _, theirs) in enumerate(self._pairs):
             self.chained[place].append(chained.get(theirs))
             if pair.theirs is None and pair.ours is not None:  # left out: what comes before stands in its place
                 self.isolated[place].append(trace.get(pair.ours.inputs[0]))
+            elif pair.theirs is not None and not known.issuperset(pair.theirs.inputs):
+                self.isolated[place].append(None)  # it did not get what the original's layer got
             else:
                 self.isolated[place].append(alone.get(theirs))
 
@@ -245,8 +255,9 @@ class BothModes:
             name = original.tensor_name(ours)
             chained, isolated = modes
             result = LayerResult(name, op, layer, arrays[0].shape, span, spread, *both, chained, isolated)
-            made.append(replace(result, is_output=ours in outputs, pair=pair))
-        return made + self._absent_outputs()
+            is_behind = ours in self._unknown
+            made.append(replace(result, is_output=ours in outputs, is_behind_gap=is_behind, pair=pair))
+        return self._with_real_outputs(made, spans, allowed)
 
     def by_value(self) -> dict[Ref, list[Array | None]]:
         """The candidate's own run: value of the original → one array per input."""
@@ -283,19 +294,31 @@ class BothModes:
         is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
         return str(pair.theirs.config["batch_norm"]) if is_right else result.layer
 
-    def _absent_outputs(self) -> list[LayerResult]:
-        """Outputs that nothing of the candidate corresponds to."""
-        network, compared = self._original.network, {ours for _, ours, _ in self._pairs}
-        absent = []
-        for _, value in network.outputs:
-            if value not in compared and value not in self._unknown and value in self._original.spreads:
-                arrays = [trace[value] for trace in self._original.traces]
-                node = network.producers()[value]
-                stats = measure([None], arrays, 0.0, 0.0)
-                name, spread = self._original.tensor_name(value), self._original.spreads[value]
-                described = name, str(node.origin.op), None, arrays[0].shape, span_of(arrays), spread
-                absent.append(LayerResult(*described, 0.0, 0.0, stats, None, is_output=True))
-        return absent
+    def _with_real_outputs(
+        self, made: list[LayerResult], spans: Mapping[Ref, float], allowed: Mapping[Ref, tuple[float, float]]
+    ) -> list[LayerResult]:
+        """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
+        original, network = self._original, self._original.network
+        places = {ours: place for place, (_, ours, _) in enumerate(self._pairs)}
+        partners = dict(self._matching.outputs) if self._candidate.has_named_outputs else {}
+        for number, (_, value) in enumerate(network.outputs):
+            if value not in original.spreads:
+                continue
+            position = partners.get(number, number) if partners else number
+            arrays = [trace[value] for trace in original.traces]
+            real = [run[position] if position is not None and position < len(run) else None for run in self.real]
+            span, limit = spans[value], allowed[value][1]
+            stats = measure(real, arrays, limit, span)
+            if value in places:
+                row = made[places[value]]
+                if row.chained is None or not stats.ok:
+                    made[places[value]] = replace(row, chained=stats)
+                continue
+            name, op = original.tensor_name(value), str(network.producers()[value].origin.op)
+            described = name, op, None, arrays[0].shape, span, original.spreads[value], *allowed[value]
+            is_behind = value in self._unknown
+            made.append(LayerResult(*described, stats, None, is_output=True, is_behind_gap=is_behind))
+        return made
 
 
 def _behind(nodes: Sequence[Node], network: Network) -> set[Ref]:
@@ -307,12 +330,11 @@ def _behind(nodes: Sequence[Node], network: Network) -> set[Ref]:
     return values
 
 
-def _in_order(inputs: Sequence[Array], ours: Network, theirs: Network) -> list[Array]:
-    """The original's inputs in the candidate's order: by name where all names agree, else by position."""
-    names = list(ours.inputs)
-    if set(names) == set(theirs.inputs):
-        return [inputs[names.index(name)] for name in theirs.inputs]
-    return list(inputs)
+def _in_order(inputs: Sequence[Array], matching: Matching) -> list[Array]:
+    """The original's inputs in the candidate's order; all of them, where the candidate has another number."""
+    places = {j: i for i, j in matching.inputs if j is not None}
+    is_same = sorted(places) == list(range(len(inputs)))
+    return [inputs[places[j]] for j in range(len(inputs))] if is_same else list(inputs)
 
 
 def heat_map(candidate: Array, original: Array) -> Array:

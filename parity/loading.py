@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,18 @@ def _from_function(text: str) -> Any:
     path = Path(file)
     if not path.is_file():
         raise BadCandidate(f"no such file: {path}", hint=FORMS)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"unlite_candidate_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise BadCandidate(f"{path} is no Python file", hint=FORMS)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and the like look their module up
     sys.path.insert(0, str(path.parent.resolve()))  # for what lies beside it
     try:
-        spec.loader.exec_module(module)
-        build = getattr(module, function, None)
-        model = build() if callable(build) else None
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # stdout is for our own result
+            spec.loader.exec_module(module)
+            build = getattr(module, function, None)
+            model = build() if callable(build) else None
+    except (Exception, SystemExit) as error:
         raise BadCandidate(f"{text} raises {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.resolve()))

@@ -32,6 +32,7 @@ class OnnxCandidate:
     """
 
     can_isolate = True
+    has_named_outputs = False
 
     def __init__(self, path: Path) -> None:
         try:
@@ -52,6 +53,8 @@ class OnnxCandidate:
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """See `Candidate.run`."""
         graph, given = self._graph, {}
+        if len(inputs) != len(graph.inputs):
+            raise BadCandidate(f"the candidate takes {len(graph.inputs)} inputs, the original {len(inputs)}")
         for name, array in zip(graph.inputs, inputs, strict=True):
             if array.shape[1:] != tuple(self.network.shapes[name]):
                 raise BadCandidate(
@@ -70,6 +73,10 @@ class OnnxCandidate:
         except Exception as error:
             raise BadCandidate(f"ONNX Runtime cannot run {self.name}: {error}") from error
         return {graph.values[name]: graph.seen(name, array) for name, array in zip(names, made, strict=True)}
+
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+        """See `Candidate.outputs`."""
+        return [made.get(value) for _, value in self.network.outputs]
 
     def value_of(self, layer: str) -> Ref:
         """See `Candidate.value_of`."""
@@ -207,7 +214,22 @@ def _pairs(flat: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _weights(node: Any, graph: _Graph) -> list[Any]:
-    return [graph.constants[name] for name in node.input[1:] if name in graph.constants]
+    found = [graph.constants[name] for name in node.input[1:] if name in graph.constants]
+    if not found:
+        raise BadCandidate(
+            f"{node.op_type} {node.name!r}: its weights are computed (from float16, say)",
+            hint="fold constants first, for instance with onnxsim",
+        )
+    return found
+
+
+def _padding(node: Any, graph: _Graph) -> Any:
+    """As Keras's `padding`: a word or pixels."""
+    given = graph.attributes(node)
+    automatic = given.get("auto_pad", b"NOTSET").decode()
+    if automatic == "SAME_LOWER":
+        raise BadCandidate(f"{node.op_type} {node.name!r} pads SAME_LOWER, which Keras cannot")
+    return {"SAME_UPPER": "same", "VALID": "valid"}.get(automatic) or _pairs(given.get("pads", [0] * 4))
 
 
 def _conv(node: Any, graph: _Graph) -> Described:
@@ -218,7 +240,7 @@ def _conv(node: Any, graph: _Graph) -> Described:
         "kernel_size": (height, width),
         "strides": given.get("strides", [1, 1]),
         "dilation_rate": given.get("dilations", [1, 1]),
-        "padding": _pairs(given.get("pads", [0] * 4)),
+        "padding": _padding(node, graph),
         "use_bias": len(weights) > 1,
     }
     bias = {"bias": Slot((filters,), weights[1])} if len(weights) > 1 else {}
@@ -243,7 +265,7 @@ def _pool(layer: str) -> Callable[[Any, _Graph], Described]:
     def describe(node: Any, graph: _Graph) -> Described:
         given = graph.attributes(node)
         config = {"pool_size": given["kernel_shape"], "strides": given.get("strides", [1, 1])}
-        return layer, config | {"padding": _pairs(given.get("pads", [0] * 4))}, {}
+        return layer, config | {"padding": _padding(node, graph)}, {}
 
     return describe
 

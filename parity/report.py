@@ -108,7 +108,10 @@ def report(
     findings = tuple(audit(original.network, candidate.network, matching)) if with_audit else ()
     modes = BothModes(original, candidate, matching, progress)
     results = modes.results()
-    guilty = find_guilty(results, findings, modes.culprit) or _first_without_partner(matching)
+    guilty = find_guilty(results, findings, modes.culprit)
+    is_whole = all(result.chained and result.chained.ok for result in results if result.is_output)
+    if not is_whole and (guilty is None or guilty.mode == "chained"):
+        guilty = _first_without_partner(matching) or guilty
     made = ParityReport(
         original.blueprint.name,
         candidate.name,
@@ -153,6 +156,8 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
     in_file = first.pair.ours.name if first.pair and first.pair.ours else first.tensor
     layer = (culprit(first) if mode == "isolated" else first.layer) or in_file
     known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.pair and _is_about(f, first.pair)]
+    if mode == "chained" and first.is_output:
+        known += [f.message for f in findings if f.ours is f.theirs is None]  # about inputs and outputs
     return Guilty(layer, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))
 
 

@@ -37,6 +37,12 @@ def save_trace(path: Path, original: Original, modes: BothModes, name: str) -> N
     }
     for value, made in modes.by_value().items():
         arrays |= {f"value/{run}/{value}": array for run, array in enumerate(made) if array is not None}
+    arrays |= {
+        f"output/{run}/{place}": array
+        for run, outputs in enumerate(modes.real)
+        for place, array in enumerate(outputs)
+        if array is not None
+    }
     head = {"format": FORMAT, "candidate": name, "model": original.blueprint.name, "inputs": len(original.inputs)}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     with whole_file(path) as whole:
@@ -57,6 +63,7 @@ class SavedTrace:
     """
 
     can_isolate = False
+    has_named_outputs = False
 
     def __init__(self, path: Path) -> None:
         try:
@@ -81,14 +88,22 @@ class SavedTrace:
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """See `Candidate.run`."""
-        number = next(
-            (n for n, own in enumerate(self.inputs) if all(map(np.array_equal, own, inputs))),
-            None,
-        )
-        if number is None or feeds:
-            raise BadCandidate("the trace was made with other inputs")
+        number = self._number(inputs)
+        if feeds:
+            raise BadCandidate("layers of a trace cannot be run alone")
         keys = {f"value/{number}/{value}": value for value in self.network.shapes}
         return {keys[name]: array for name, array in self._arrays.items() if name in keys}
+
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+        """See `Candidate.outputs`."""
+        number = self._number(inputs)
+        return [self._arrays.get(f"output/{number}/{place}") for place in range(len(self.network.outputs))]
+
+    def _number(self, inputs: Sequence[Array]) -> int:
+        for number, own in enumerate(self.inputs):
+            if all(map(np.array_equal, own, inputs)):
+                return number
+        raise BadCandidate("the trace was made with other inputs")
 
     def value_of(self, layer: str) -> Ref:
         """See `Candidate.value_of`."""

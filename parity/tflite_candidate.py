@@ -36,6 +36,10 @@ class TfliteCandidate(KerasCandidate):
             for tensor, ref in zip(call.outputs, specs[call.name].outputs, strict=True):
                 self._refs[self._traced.values[id(tensor)]] = ref
 
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+        """See `Candidate.outputs`."""
+        return [made.get(value) for _, value in self.network.outputs]
+
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """See `Candidate.run`."""
         if feeds:

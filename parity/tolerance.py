@@ -45,7 +45,10 @@ def limits(
         spreads: Largest difference between LiteRT's kernel sets.
     """
     inherited: dict[Ref, float] = {}
-    found: dict[Ref, tuple[float, float]] = {}
+    # What a model puts in front of its first layer stands beside the input itself.
+    found: dict[Ref, tuple[float, float]] = {
+        value: (RELATIVE * spans[value],) * 2 for value in network.inputs.values() if value in spans
+    }
     for node in network.nodes:
         before = max((inherited.get(value, 0.0) for value in node.inputs), default=0.0)
         rounding = RELATIVE * max(1.0, sqrt(terms(node, network.shapes) / TERMS))

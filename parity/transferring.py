@@ -76,7 +76,7 @@ def transfer_into(  # noqa: PLR0913 - settings, by keyword
     report = None
     if verify:
         report = check(original, model, overrides=rows, progress=progress)[0]
-    agrees = report is None or (report.matched_layers_ok if allow_unfed else report.ok)
+    agrees = report is None or report.ok or (plan.has_gaps_on_purpose and report.matched_layers_ok)
     if agrees:
         progress(f"saving {output}")
         converter.save(model, output)

@@ -136,7 +136,6 @@ def _captured(source: str, limit: int | None) -> Iterator[Frame]:
     if is_camera and len(source) > CAMERA_DIGITS:
         raise BadPicture(f"{what} gives no pictures")
     check_sources([source])
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it says of missing cameras is said below
     capture = cv2.VideoCapture(int(source) if is_camera else source)
     try:
         number = 0

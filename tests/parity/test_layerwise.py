@@ -249,8 +249,15 @@ def test_overrides_pair_what_nothing_else_does(tmp_path: Path) -> None:
     table.write_text('[[override]]\ntensor = "left/Kernel"\nvariable = "a/kernel"\nwhy = "a test"\n')
     for ours, theirs in (("left", "a"), ("right", "b"), ("end", "end")):
         model.get_layer(theirs).set_weights(small().get_layer(ours).get_weights())
-    assert not parity.layers(FILE, model).ok  # ambiguous: nothing is guessed
-    assert parity.layers(FILE, model, overrides=table).ok
+    alone = parity.layers(FILE, model)
+    assert alone.ok  # the outputs are right
+    assert sum("has no partner" in note for note in alone.notes) == 4  # ambiguous: nothing is guessed
+    assert parity.layers(FILE, model, overrides=table).notes == ()
+    model.get_layer("a").set_weights(model.get_layer("b").get_weights())
+    outcome = parity.layers(FILE, model)
+    assert not outcome.ok
+    assert outcome.guilty
+    assert (outcome.guilty.layer, outcome.guilty.mode) == ("left", "absent")
 
 
 def test_variants_of_the_architectures_are_not_the_original() -> None:

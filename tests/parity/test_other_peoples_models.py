@@ -1,0 +1,247 @@
+"""Models as people write them: what is right passes, what is wrong does not, whatever the layers are called."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import converter
+import parity
+import unlite
+from converter.errors import BadCandidate, BadOverride
+from converter.transfer import make_plan, transfer
+from fixtures.builder import Builder
+from parity.candidates import KerasCandidate
+from parity.checking import check
+from parity.loading import load_model
+from parity.saved_traces import save_trace
+from tests.networks import randomized
+
+CONV = {"padding": 0, "strideW": 1, "strideH": 1}
+
+
+def conv_file(*, siblings: bool = False, is_shared: bool = False) -> bytes:
+    """One convolution with ReLU and pooling, and two outputs; or two parallel ones that are concatenated."""
+    b, rng = Builder(), np.random.default_rng(0)
+
+    def weights(name: str) -> list[int]:
+        kernel = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
+        return [b.constant(kernel, f"{name}/Kernel"), b.constant(kernel[:, 0, 0, 0].copy(), f"{name}/Bias")]
+
+    x, shape, first = b.input((1, 8, 8, 3)), (1, 8, 8, 4), weights("conv2d")
+    left = b.op("CONV_2D", [x, *first], [shape], ["conv2d"], **CONV)[0]
+    if siblings:
+        second = first if is_shared else weights("conv2d_1")
+        right = b.op("CONV_2D", [x, *second], [shape], ["conv2d_1"], **CONV)[0]
+        return b.build(b.op("CONCATENATION", [left, right], [(1, 8, 8, 8)], ["both"], axis=3))
+    active = b.op("RELU", [left], [shape], ["relu"])[0]
+    strided = {"padding": 0, "strideW": 2, "strideH": 2}
+    pooled = b.op("MAX_POOL_2D", [active], [(1, 4, 4, 4)], ["pool"], filterWidth=2, filterHeight=2, **strided)[0]
+    return b.build([active, pooled])
+
+
+FILE = converter.read(conv_file())
+
+
+class Identity(layers.Layer):  # type: ignore[misc]
+    """Not Keras's."""
+
+    def call(self, x: Any) -> Any:
+        return 2.0 * x
+
+
+class OneOutput(keras.Model):  # type: ignore[misc]
+    """Forgets the second output."""
+
+    def __init__(self, whole: Any) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def call(self, x: Any) -> Any:
+        return self.whole(x)[0]
+
+
+def build(
+    front: Any = None,
+    relu: Any = ops.relu,
+    pool: Any = None,
+    outputs: Any = lambda a, p: [a, p],
+    activation: Any = None,
+) -> Any:
+    inputs = keras.Input((8, 8, 3))
+    x = front(inputs) if front else inputs
+    x = layers.Conv2D(4, 3, padding="same", activation=activation)(x)
+    active = relu(x)
+    pooled = (pool or layers.MaxPooling2D(2))(active)
+    return keras.Model(inputs, outputs(active, pooled))
+
+
+def filled(model: Any, file: Any = FILE) -> Any:
+    transfer(make_plan(converter.blueprint(file.graph), model))
+    return model
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"front": layers.Dropout(0.5)},
+        {"front": lambda x: layers.RandomFlip()(layers.RandomRotation(0.3)(x))},
+        {"front": layers.Rescaling(1.0)},
+        {"front": layers.Normalization(mean=0.0, variance=1.0)},
+        {"pool": lambda x: ops.max_pool(x, 2, 2, "same")},
+        {"relu": lambda x: ops.maximum(x, 0.0)},
+        {"relu": lambda x: x, "activation": layers.ReLU()},
+        {"outputs": lambda a, p: {"z": a, "a": p}},
+    ],
+)
+def test_right_model_is_the_same(settings: dict[str, Any]) -> None:
+    model = filled(build(**settings))
+    outcome = parity.layers(FILE, model)
+    assert outcome.ok, outcome.guilty
+    assert outcome.guilty is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "guilty"),
+    [
+        ({"front": layers.Rescaling(2.0, name="front")}, "front"),
+        ({"front": Identity(name="front")}, "front"),
+        ({"relu": lambda x: ops.relu(2 * x)}, "multiply"),
+        ({"outputs": lambda a, p: [p, a]}, ""),
+        ({"outputs": lambda a, _: [a]}, ""),
+        ({"pool": lambda x: ops.max_pool(x, 3, 2, "same")}, "max_pool"),
+    ],
+)
+@pytest.mark.parametrize("with_audit", [True, False])
+def test_wrong_model_is_not(settings: dict[str, Any], guilty: str, with_audit: bool) -> None:  # noqa: FBT001
+    outcome = parity.layers(FILE, filled(build(**settings)), with_audit=with_audit)
+    assert not outcome.ok
+    assert outcome.guilty
+    assert outcome.guilty.layer.startswith(guilty)
+
+
+def test_model_that_forgets_an_output() -> None:
+    model = OneOutput(filled(build()))
+    model.build((None, 8, 8, 3))
+    outcome = parity.layers(FILE, model)
+    assert not outcome.ok
+    assert outcome.guilty
+
+
+def test_outputs_of_a_trace_are_the_model_s_own(tmp_path: Path) -> None:
+    for swapped in (False, True):
+        model = filled(build(outputs=lambda a, p, swapped=swapped: [p, a] if swapped else [a, p]))
+        _, run, modes = check(FILE, model)
+        save_trace(tmp_path / "trace.npz", run, modes, "mine")
+        assert parity.layers(FILE, str(tmp_path / "trace.npz")).ok is not swapped
+
+
+def test_siblings_go_by_their_place_in_a_concatenation_not_by_their_numbers() -> None:
+    file = converter.read(conv_file(siblings=True))
+    inputs = keras.Input((8, 8, 3))
+    second, first = (layers.Conv2D(4, 3, padding="same", name=f"conv2d_{n}")(inputs) for n in (10, 11))
+    model = filled(keras.Model(inputs, layers.Concatenate()([first, second])), file)
+    assert parity.layers(file, model).ok
+
+
+def test_one_layer_called_twice_takes_one_weight() -> None:
+    file = converter.read(conv_file(siblings=True, is_shared=True))
+    inputs, shared = keras.Input((8, 8, 3)), layers.Conv2D(4, 3, padding="same")
+    model = filled(keras.Model(inputs, layers.Concatenate()([shared(inputs), shared(inputs)])), file)
+    assert parity.layers(file, model).ok
+
+
+def test_layer_that_did_not_get_the_originals_values_is_not_blamed() -> None:
+    """The one before it has no partner: that one is named."""
+    outcome = parity.layers(FILE, filled(build(relu=lambda x: layers.Subtract()([x, x]))))
+    assert not outcome.ok
+    assert outcome.guilty
+    assert outcome.guilty.layer != "max_pooling2d"
+
+
+def test_inputs_in_another_order() -> None:
+    b = Builder()
+    x, y = b.input((1, 4, 4, 2), "picture"), b.input((1, 4, 4, 3), "depth")
+    file = converter.read(b.build(b.op("CONCATENATION", [x, y], [(1, 4, 4, 5)], ["all"], axis=3)))
+    given = [keras.Input((4, 4, channels), name=name) for channels, name in ((3, "b"), (2, "a"))]
+    outcome = parity.layers(file, keras.Model(given, layers.Concatenate()(given[::-1])))
+    assert outcome.ok, outcome.guilty
+    assert outcome.findings == ()
+
+
+def test_pattern_that_leaves_nothing_out_is_an_error() -> None:
+    with pytest.raises(BadOverride, match="'head_\\*' leaves nothing out"):
+        make_plan(converter.blueprint(FILE.graph), build(), allow_unfed=["head_*"])
+
+
+MODULE = """
+from __future__ import annotations
+import sys
+from dataclasses import dataclass
+import keras
+
+@dataclass
+class Settings:
+    filters: int = 4
+
+def build():
+    print("building")
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Conv2D(Settings().filters, 3)(inputs))
+
+def leaves(): sys.exit(0)
+"""
+
+
+def test_module_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE)
+    assert load_model(f"{path}:build").output_shape == (None, 6, 6, 4)
+    assert capsys.readouterr().out == ""  # that is for our own result
+    with pytest.raises(BadCandidate, match="raises SystemExit: 0"):
+        load_model(f"{path}:leaves")
+
+
+class NotSaved(layers.Layer):  # type: ignore[misc]
+    """Its constructor takes something that no configuration has."""
+
+    def __init__(self, factor: Any) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor(1.0)
+
+
+def test_model_that_cannot_be_saved_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file.tflite").write_bytes(conv_file())
+    (tmp_path / "mine.py").write_text(
+        "from tests.parity.test_other_peoples_models import *\ndef model(): return build(front=NotSaved(float))\n"
+    )
+    arguments = ["transfer", str(tmp_path / "file.tflite"), f"{tmp_path / 'mine.py'}:model", "--no-verify"]
+    assert unlite.main([*arguments, "-o", str(tmp_path / "out.keras")]) == 2
+    assert "the model cannot be saved as .keras" in capsys.readouterr().err
+    assert not (tmp_path / "out.keras").exists()
+
+
+def test_replay_is_not_the_whole_judgement() -> None:
+    """A model whose `call` is another one with numbers than with symbols."""
+
+    class Deceiver(keras.Model):  # type: ignore[misc]
+        def __init__(self, whole: Any) -> None:
+            super().__init__()
+            self.whole = whole
+
+        def call(self, x: Any) -> Any:
+            made = self.whole(x)
+            return made if isinstance(x, keras.KerasTensor) else [2 * made[0], made[1]]
+
+    model = Deceiver(randomized(filled(build())))
+    transfer(make_plan(converter.blueprint(FILE.graph), model.whole))
+    model.build((None, 8, 8, 3))
+    assert KerasCandidate(model).network.nodes
+    assert not parity.layers(FILE, model).ok
