@@ -66,6 +66,12 @@ class KerasCandidate:
         self.has_named_outputs = self._traced.has_named_outputs
         self._run = compiled(self._execute)
         self._whole = compiled(self._call_model)
+        holders = [model, *(holder for call in self._traced.calls for holder in call.holders)]
+        self._is_keras_all_through = all(type(holder).__module__.startswith("keras.") for holder in holders)
+        # Some layers augment pictures unless told not to.
+        self._takes_training = {
+            id(call.layer) for call in self._traced.calls if "training" in inspect.signature(call.layer.call).parameters
+        }
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
         """See `Candidate.run`."""
@@ -78,9 +84,16 @@ class KerasCandidate:
         return _Converted({back[key]: array for key, array in made.items()}, keras.ops.convert_to_numpy)
 
     def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
-        """See `Candidate.outputs`: the model is called for real, which the layers' replay is not."""
+        """See `Candidate.outputs`.
+
+        A model with a `call` of its own is called for real: with numbers it may do something else than with symbols.
+        Others do nothing but what was traced.
+        """
         import keras
 
+        ends = [value for _, value in self.network.outputs]
+        if self._is_keras_all_through and all(value in made for value in ends):
+            return [made[value] for value in ends]
         try:
             return [keras.ops.convert_to_numpy(output) for output in self._whole(list(inputs))]
         except Exception as error:
@@ -139,8 +152,8 @@ class KerasCandidate:
         args, kwargs = keras.tree.map_structure(value, (call.args, call.kwargs))
         before = self._before_activation.get(self._traced.values[id(call.outputs[0])])
         run = _directly(call.layer)
-        if "training" in inspect.signature(call.layer.call).parameters:
-            kwargs = kwargs | {"training": False}  # some layers augment pictures unless told not to
+        if id(call.layer) in self._takes_training:
+            kwargs = kwargs | {"training": False}
         try:
             if before is None:
                 return list(keras.tree.flatten(run(*args, **kwargs)))
