@@ -248,7 +248,7 @@ class _Restored(Editable):
 
     def _chain(self, index: int) -> tuple[int, list[Any]]:
         """The constant that an operand is made of, and the operators that make it, last first."""
-        producers = {int(op.outputs[0]): op for op in self.graph.operators if op.opcodeIndex in self._codes.values()}
+        producers = {int(op.outputs[0]): op for op in self.graph.operators if self._is_storage(op)}
         chain = []
         while index in producers:
             chain.append(producers[index])
@@ -296,24 +296,19 @@ class _Restored(Editable):
 
     def _drop_what_nobody_reads(self) -> None:
         """Storage operators without a reader, and the content of buffers without a tensor; indices stay."""
-        read = {int(index) for op in self.graph.operators for index in op.inputs} | set(map(int, self.graph.outputs))
-        while True:
-            idle = [
-                op
-                for op in self.graph.operators
-                if op.opcodeIndex in self._codes.values() and int(op.outputs[0]) not in read
-            ]
-            if not idle:
-                break
-            self.graph.operators = [op for op in self.graph.operators if all(op is not other for other in idle)]
-            read = {int(index) for op in self.graph.operators for index in op.inputs} | set(
-                map(int, self.graph.outputs)
-            )
-        made = {int(index) for op in self.graph.operators for index in op.outputs}
+        while idle := [id(op) for op in self.graph.operators if self._is_storage(op) and not self._is_read(op)]:
+            self.graph.operators = [op for op in self.graph.operators if id(op) not in idle]
+        ends = [*self.graph.inputs, *self.graph.outputs]
+        ends += [index for op in self.graph.operators for index in (*op.inputs, *op.outputs) if index >= 0]
         used = {0, *(entry.buffer for entry in self.model.metadata or [])}
-        for index, tensor in enumerate(self.graph.tensors):
-            if index in read or index in made or index in set(map(int, self.graph.inputs)):
-                used.add(tensor.buffer)
+        used |= {self.graph.tensors[index].buffer for index in ends}
         for number, buffer in enumerate(self.model.buffers):
             if number not in used:
                 buffer.data = None
+
+    def _is_storage(self, op: Any) -> bool:
+        return op.opcodeIndex in self._codes.values()
+
+    def _is_read(self, op: Any) -> bool:
+        made = int(op.outputs[0])
+        return made in self.graph.outputs or any(made in other.inputs for other in self.graph.operators)

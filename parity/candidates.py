@@ -1,7 +1,8 @@
 """What is compared with the original: something with a network, and a way to run all of it or each layer alone."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from converter.errors import BadCandidate
@@ -157,16 +158,29 @@ class KerasCandidate:
         try:
             if before is None:
                 return list(keras.tree.flatten(run(*args, **kwargs)))
-            own, call.layer.activation = call.layer.activation, keras.activations.linear
-            try:
+            with _linear(call.layer) as activation:
                 computed[before] = run(*args, **kwargs)
-            finally:
-                call.layer.activation = own
-            return [own(known.get(before, computed[before]))]
+            return [activation(known.get(before, computed[before]))]
         except Exception as error:
             raise BadCandidate(
                 f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}"
             ) from error
+
+
+@contextmanager
+def _linear(layer: Any) -> Iterator[Any]:
+    """A layer without its activation, which this gives. Past the layer's own bookkeeping: that would track it anew."""
+    import keras
+
+    activation, is_plain = layer.activation, "activation" in vars(layer)
+    object.__setattr__(layer, "activation", keras.activations.linear)
+    try:
+        yield activation
+    finally:
+        if is_plain:
+            object.__setattr__(layer, "activation", activation)
+        else:  # PyTorch keeps modules elsewhere
+            object.__delattr__(layer, "activation")
 
 
 def _directly(layer: Any) -> Callable[..., Any]:
