@@ -52,6 +52,10 @@ class Match:
         return cast("Node", self.ours or self.theirs)
 
 
+# (the file's input or output, the model's) by position; None where there is no partner.
+Ends = tuple[tuple[int, int | None], ...]
+
+
 @dataclass(frozen=True)
 class Matching:
     """What belongs together.
@@ -61,16 +65,16 @@ class Matching:
         ambiguous: Node with weights → the candidates that the graph cannot tell apart.
         open_ours: The file's nodes without a partner.
         open_theirs: The model's.
-        outputs: (the file's output, the model's output) by position; None where there is no partner.
-        inputs: As `outputs`.
+        outputs: Which output is which.
+        inputs: Which input is which.
     """
 
     matches: tuple[Match, ...]
     ambiguous: Mapping[str, tuple[str, ...]]
     open_ours: tuple[Node, ...]
     open_theirs: tuple[Node, ...]
-    outputs: tuple[tuple[int, int | None], ...]
-    inputs: tuple[tuple[int, int | None], ...]
+    outputs: Ends
+    inputs: Ends
 
 
 def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = ()) -> Matching:
@@ -95,7 +99,7 @@ def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = (
             walk.pair(left, right, Evidence.NAME)
             walk.settle()
     walk.pair_outputs(outputs)
-    return replace(walk.result(outputs), inputs=inputs)
+    return walk.result(inputs, outputs)
 
 
 def telling_names(ours: Network, theirs: Network) -> list[tuple[Node, Node]]:
@@ -205,7 +209,7 @@ class _Walk:
         self.left.values[a], self.right.values[b] = b, a
         self._pending.append((a, b))
 
-    def pair_ends(self) -> tuple[tuple[tuple[int, int | None], ...], ...]:
+    def pair_ends(self) -> tuple[Ends, Ends]:
         """Inputs and outputs: by name, by a shape that only one has, then by position."""
         left, right = self.left.network, self.right.network
         named = (list(left.inputs.items()), list(right.inputs.items()))
@@ -333,7 +337,7 @@ class _Walk:
         claimed = [value for value in right.inputs if value in self.right.values]
         return all(value in right.inputs for value in known) and len(claimed) <= len(known)
 
-    def result(self, outputs: tuple[tuple[int, int | None], ...]) -> Matching:
+    def result(self, inputs: Ends, outputs: Ends) -> Matching:
         """What was found, with names as evidence where they agree too."""
         agreeing = {(id(a), id(b)) for a, b in counted_names(self.left.network, self.right.network)}
         place = {id(node): number for number, node in enumerate(self.left.network.all_nodes())}
@@ -348,7 +352,7 @@ class _Walk:
         left = tuple(self.left.open(self.left.network.all_nodes()))
         right = tuple(self.right.open(self.right.network.all_nodes()))
         candidates = {node.name: tuple(o.name for o in right if node.weights and _fits(node, o)) for node in left}
-        return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs, ())
+        return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs, inputs)
 
 
 def _only_partners(

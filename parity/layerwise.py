@@ -208,7 +208,9 @@ class BothModes:
         self._feeds = {theirs: ours for _, ours, theirs in self._pairs}
         self.chained: list[list[Array | None]] = [[] for _ in self._pairs]
         self.isolated: list[list[Array | None]] = [[] for _ in self._pairs]
-        self.real: list[Sequence[Array | None]] = []
+        self.real: list[list[Array | None]] = []  # what the model returns, in the original's order
+        partners = dict(matching.outputs) if candidate.has_named_outputs else {}
+        self._output_places = [partners.get(number, number) for number in range(len(original.network.outputs))]
         self._alone: Mapping[Ref, Array] = {}
         self._unknown = _behind(matching.open_ours, original.network)
 
@@ -216,7 +218,9 @@ class BothModes:
         trace, shapes = self._original.traces[number], self._candidate.network.shapes
         given = _in_order(inputs, self._matching)
         chained = self._candidate.run(given, {})
-        self.real.append(self._candidate.outputs(given, chained))
+        made = self._candidate.outputs(given, chained)
+        places = self._output_places
+        self.real.append([made[at] if at is not None and at < len(made) else None for at in places])
         feeds = {
             theirs: trace[ours]
             for theirs, ours in self._feeds.items()
@@ -300,15 +304,12 @@ class BothModes:
         """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
         original, network = self._original, self._original.network
         places = {ours: place for place, (_, ours, _) in enumerate(self._pairs)}
-        partners = dict(self._matching.outputs) if self._candidate.has_named_outputs else {}
         for number, (_, value) in enumerate(network.outputs):
             if value not in original.spreads:
                 continue
-            position = partners.get(number, number) if partners else number
             arrays = [trace[value] for trace in original.traces]
-            real = [run[position] if position is not None and position < len(run) else None for run in self.real]
-            span, limit = spans[value], allowed[value][1]
-            stats = measure(real, arrays, limit, span)
+            span = spans[value]
+            stats = measure([outputs[number] for outputs in self.real], arrays, allowed[value][1], span)
             if value in places:
                 row = made[places[value]]
                 if row.chained is None or not stats.ok:

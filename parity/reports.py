@@ -200,8 +200,8 @@ def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool
         console.print(f"… and {len(left_out)} more wrong tensors (--all shows them)")
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2e}"
+def _number(value: float | None, form: str = ".2e") -> str:
+    return "-" if value is None else format(value, form)
 
 
 def _short(name: str) -> str:
@@ -240,8 +240,8 @@ def print_look(console: Console, seen: dict[str, Any]) -> None:
     if rows:
         shown = table("#score", "#left", "#top", "#width", "#height", *(f"#{name}" for name in rows[0]["keypoints"]))
         for row in rows:
-            points = (f"{x:.0f}, {y:.0f}" for x, y in row["keypoints"].values())
-            shown.add_row(f"{row['score']:.3f}", *(f"{value:.1f}" for value in row["box"].values()), *points)
+            points = (", ".join(_number(value, ".0f") for value in point) for point in row["keypoints"].values())
+            shown.add_row(f"{row['score']:.3f}", *(_number(value, ".1f") for value in row["box"].values()), *points)
         console.print(shown)
     for hand in seen.get("hands", ()):
         console.print(f"{hand['handedness']} hand, {hand['handedness_score']:.2f}, presence {hand['presence']:.2f}")

@@ -16,6 +16,7 @@ import parity
 import unlite
 from fixtures.builder import Builder, pack
 from tests import models
+from tests.commands import run
 
 GOOD, ODD, TWO, QUANTIZED = (f"../in/{name}.tflite" for name in ("good", "odd", "two", "quantized"))
 LONG = "a/scope/that/goes/on/and/on/" * 12 + "conv2d"
@@ -63,13 +64,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "in" / f"{make.__name__}.tflite").write_bytes(make())
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of one command."""
-    code = unlite.main(list(arguments))
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def process(*arguments: str, code: str = "") -> "subprocess.CompletedProcess[str]":

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 import converter
-import unlite
 from fixtures import architectures
 from fixtures.builder import Builder
 from fixtures.pictures import picture
 from parity.demo import find_hands
 from parity.detection.drawing import ALONE, BONE, BOX, MOVED
 from tests import models
+from tests.commands import run
 from tests.networks import transferred
 
 MINE = """
@@ -37,12 +37,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("far_40", "far_25", "none", "face"):
         Image.fromarray(picture(name)).save(f"{name}.png")
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = unlite.main(list(arguments))
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def colours(path: str) -> set[Any]:

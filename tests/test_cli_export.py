@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import converter
-import unlite
 from fixtures.siblings import siblings_file
 from tests import models
+from tests.commands import run
 
 NAME = "face_detection_short_range"
 
@@ -22,12 +22,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("file.tflite").write_bytes(siblings_file("left", "right"))
     converter.save(converter.convert("file.tflite"), "file.keras")
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = unlite.main(list(arguments))
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def test_unchanged_model_is_the_original_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import converter
-import unlite
 from fixtures.siblings import siblings_file
+from tests.commands import run
 
 MODULE = """
 import keras
@@ -38,12 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("file.tflite").write_bytes(siblings_file("left", "right"))
     Path("mine.py").write_text(MODULE)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = unlite.main(list(arguments))
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def left_behind(folder: Path) -> set[str]:

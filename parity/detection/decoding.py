@@ -34,6 +34,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def corners(self) -> Floats:
+        """[D, 4]: left, top, right, bottom."""
+        low = self.boxes_xywh[:, :2]
+        return np.concatenate([low, low + self.boxes_xywh[:, 2:]], axis=1)
+
     def __getitem__(self, rows: Any) -> "Detections":
         """Some of them, as numpy indexes a first axis."""
         return Detections(self.boxes_xywh[rows], self.keypoints_xy[rows], self.scores[rows], self.classes[rows])
@@ -110,8 +115,7 @@ def suppress(detections: Detections, threshold: float) -> Detections:
         By score, descending; a detection keeps the score of its best.
     """
     ordered = detections[np.argsort(-detections.scores, kind="stable")]
-    left_top, extent = ordered.boxes_xywh[:, :2], ordered.boxes_xywh[:, 2:]
-    corners = np.concatenate([left_top, left_top + extent], axis=1)
+    corners = ordered.corners()
     keypoints = ordered.keypoints_xy.reshape(len(ordered), 2 * ordered.keypoints_xy.shape[1])
     # The weights themselves are summed up beside what they weigh: numpy adds rows one after the other, as MediaPipe
     # does, but a single column in pairs.
@@ -119,7 +123,7 @@ def suppress(detections: Detections, threshold: float) -> Detections:
     weighted = values * ordered.scores[:, None]
     heads, merged, rest = [], [], np.arange(len(ordered))
     while rest.size:
-        is_same = _overlaps(corners[rest[0]], corners[rest]) > threshold
+        is_same = intersection_over_union(corners[rest[0]], corners[rest]) > threshold
         heads.append(rest[0])
         if not is_same.any():  # a box without area: MediaPipe stops here
             merged.append(values[rest[0], :-1])
@@ -141,8 +145,8 @@ def remove_letterbox(detections: Detections, padding: Padding) -> Detections:
     return replace(detections, boxes_xywh=boxes, keypoints_xy=(detections.keypoints_xy - offset) / extent)
 
 
-def _overlaps(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of corners [4] with corners [D, 4]; 0 where both are empty."""
+def intersection_over_union(box: Floats, boxes: Floats) -> Floats:
+    """Of corners [4] with corners [D, 4]; 0 where both are empty."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     common = sides[:, 0] * sides[:, 1] * (sides >= 0).all(axis=1)
     area, areas = _area(box[None]), _area(boxes)

@@ -12,7 +12,7 @@ import converter
 from converter import detectors
 from converter.detectors import Detector
 from converter.errors import BadDetector
-from parity.detection.decoding import Detections, check_outputs
+from parity.detection.decoding import Detections, check_outputs, intersection_over_union
 from parity.detection.pipeline import detect
 from parity.detection.sampling import Floats, Pixels
 from parity.runners import LiteRT, Run, keras_runner
@@ -149,7 +149,8 @@ class Difference:
 
 def difference(first: Detections, second: Detections) -> Difference:
     """Pair what overlaps most and is of the same class, and measure."""
-    overlaps = _overlaps(_corners(first), _corners(second))
+    boxes, others = first.corners(), second.corners()
+    overlaps = np.array([intersection_over_union(box, others) for box in boxes]).reshape(len(first), len(second))
     overlaps[first.classes[:, None] != second.classes[None]] = -1
     pairs = []
     while overlaps.size and overlaps.max() >= MATCH:
@@ -166,25 +167,10 @@ def difference(first: Detections, second: Detections) -> Difference:
         tuple(pairs),
         tuple(sorted(set(range(len(first))) - set(rows))),
         tuple(sorted(set(range(len(second))) - set(columns))),
-        largest(_corners(first), _corners(second)),
+        largest(boxes, others),
         largest(first.keypoints_xy, second.keypoints_xy),
         largest(first.scores, second.scores),
     )
-
-
-def _corners(found: Detections) -> Floats:
-    low = found.boxes_xywh[:, :2]
-    return np.concatenate([low, low + found.boxes_xywh[:, 2:]], axis=1)
-
-
-def _overlaps(first: Floats, second: Floats) -> Floats:
-    """Intersection over union of all pairs, [D, E]."""
-    a, b = first[:, None], second[None]
-    sides = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None)
-    common = sides.prod(axis=-1)
-    union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - common
-    made: Floats = common / np.where(union > 0, union, 1)
-    return made
 
 
 def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[dict[str, Any]]:

@@ -127,3 +127,49 @@ def test_other_input_layout_is_an_error_that_says_which(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "a.onnx")
     with pytest.raises(BadCandidate, match="pictures have to be NHWC"):
         parity.layers(models.original("hand_recrop"), tmp_path / "a.onnx")
+
+
+def convolution(*, inputs: int = 1, is_cast: bool = False, **attributes: Any) -> tuple[bytes, Any]:
+    """One convolution with padding SAME as a file, and in ONNX's own terms."""
+    kernel = np.random.default_rng(0).normal(size=(2, 3, 3, 3)).astype(np.float32)
+    b = Builder()
+    operands = [b.input((1, 4, 4, 3), "x"), b.constant(kernel, "conv/Kernel"), b.constant(np.ones(2, np.float32), "b")]
+    data = b.build(b.op("CONV_2D", operands, [(1, 4, 4, 2)], ["conv"], padding=0, strideW=1, strideH=1))
+    stored = kernel.transpose(0, 3, 1, 2).astype(np.float16 if is_cast else np.float32)
+    weights = [numpy_helper.from_array(np.ascontiguousarray(stored), "stored" if is_cast else "kernel")]
+    cast = [helper.make_node("Cast", ["stored"], ["kernel"], to=TensorProto.FLOAT)] if is_cast else []
+    nodes = [
+        *cast,
+        helper.make_node("Transpose", ["x"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["nchw", "kernel"] + (["b"] if not is_cast else []), ["made"], "conv", **attributes),
+        helper.make_node("Transpose", ["made"], ["conv"], perm=[0, 2, 3, 1]),
+    ]
+    weights += [] if is_cast else [numpy_helper.from_array(np.ones(2, np.float32), "b")]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4, 4, 3]) for name in ("x", "unused")[:inputs]]
+    end = helper.make_tensor_value_info("conv", TensorProto.FLOAT, [1, 4, 4, 2])
+    graph = helper.make_graph(nodes, "conv", given, [end], weights)
+    return data, helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("attributes", [{"auto_pad": "SAME_UPPER"}, {"pads": [1, 1, 1, 1]}])
+def test_padding_in_words_or_in_pixels(attributes: dict[str, Any], tmp_path: Path) -> None:
+    data, model = convolution(**attributes)
+    onnx.save(model, tmp_path / "conv.onnx")
+    outcome = parity.layers(converter.read(data), tmp_path / "conv.onnx")
+    assert outcome.ok, outcome.guilty
+    assert outcome.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"auto_pad": "SAME_LOWER"}, "Conv 'conv' pads SAME_LOWER, which Keras cannot"),
+        ({"is_cast": True, "auto_pad": "SAME_UPPER"}, "Conv 'conv': its weights are computed"),
+        ({"inputs": 2, "auto_pad": "SAME_UPPER"}, "the candidate takes 2 inputs, the original 1"),
+    ],
+)
+def test_onnx_that_cannot_be_compared_is_an_error(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+    data, model = convolution(**settings)
+    onnx.save(model, tmp_path / "conv.onnx")
+    with pytest.raises(BadCandidate, match=message):
+        parity.layers(converter.read(data), tmp_path / "conv.onnx")

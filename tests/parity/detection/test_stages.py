@@ -10,9 +10,10 @@ from converter.errors import BadDetector
 from converter.letterbox import Padding, Region, letterbox, whole
 from fixtures.detection_cases import raw_tensors
 from parity.detection.decoding import Detections, decode, regressors_and_logits, remove_letterbox, suppress
-from parity.detection.finder import difference
+from parity.detection.finder import as_rows, difference
 from parity.detection.landmarks import hand_region, hands_of
 from parity.detection.sampling import sample
+from parity.reports import make_console, print_look
 
 TINY = Detector("tiny", 8, 12, (4,), 0.0, 0.5, ("nose",))  # 2×3 cells, one anchor each
 
@@ -135,6 +136,13 @@ def test_difference_sees_classes_and_what_is_no_number() -> None:
     nowhere = replace(first, keypoints_xy=np.full_like(first.keypoints_xy, np.nan))
     assert not difference(first, nowhere).is_same
     assert difference(first, nowhere).as_dict()["largest_difference"]["keypoint"] is None
+
+
+def test_table_of_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = replace(detections((0.1, 0.1, 0.5, 0.5), scores=(0.9,)), keypoints_xy=np.full((1, 1, 2), np.nan))
+    rows = as_rows(nowhere, TINY, (10, 20))
+    print_look(make_console(), {"picture": "p.png", "width": 20, "height": 10, "detections": rows})
+    assert "-, -" in capsys.readouterr().out
 
 
 def test_palms_without_a_place_have_no_hands() -> None:

@@ -1,0 +1,12 @@
+"""Run `unlite` in this process."""
+
+import pytest
+
+import unlite
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of one command."""
+    code = unlite.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
