@@ -18,7 +18,7 @@ import converter
 from converter.errors import OutputNotWritten, UnliteError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from parity.converting import Conversion
 
 DISAGREES, BUG, INTERRUPTED, PIPE_CLOSED = 1, 70, 130, 141
 Command = Callable[[argparse.Namespace], int]
@@ -166,15 +166,15 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 def convert(arguments: argparse.Namespace) -> int:
     """`unlite convert`."""
-    from parity.reports import make_console
+    from parity.reports import make_console, print_conversion
 
     output = arguments.output or Path(f"{Path(arguments.model).stem}.keras")
-    result = _convert(arguments.model, output, verify=not arguments.no_verify)
+    made = _convert(arguments.model, output, verify=not arguments.no_verify)
     if arguments.json:
-        print(json.dumps(result["json"], indent=2))
+        print(json.dumps(made.as_dict(), indent=2))
     else:
-        _print_conversion(make_console(), result)
-    return int(result["exit_code"])
+        print_conversion(make_console(), made)
+    return 0 if made.ok else DISAGREES
 
 
 def transfer(arguments: argparse.Namespace) -> int:
@@ -345,7 +345,7 @@ def demo(arguments: argparse.Namespace) -> int:
     """`unlite demo`."""
     from converter.summary import summarize
     from parity.demo import find_hands
-    from parity.reports import make_console, native_log_held_back, print_summary
+    from parity.reports import make_console, native_log_held_back, print_conversion, print_summary
 
     console, folder = make_console(), arguments.output
     try:
@@ -357,15 +357,15 @@ def demo(arguments: argparse.Namespace) -> int:
     console.print(f"$ unlite inspect {name}", style="bold")
     print_summary(console, summarize(converter.read(source)))
     console.print(f"\n$ unlite convert {name} -o {target}", style="bold")
-    result = _convert(name, target, verify=True)
-    _print_conversion(console, result)
-    if result["exit_code"] == 0:
-        console.print(f"\n{target} and the original look at hands drawn by code", style="bold")
-        with native_log_held_back() as stderr, make_console(stderr).status("looking"):
-            text, is_same = find_hands(target, source, folder / "hands.png")
-        console.print(text)
-        return 0 if is_same else DISAGREES
-    return int(result["exit_code"])
+    made = _convert(name, target, verify=True)
+    print_conversion(console, made)
+    if not made.ok:
+        return DISAGREES
+    console.print(f"\n{target} and the original look at hands drawn by code", style="bold")
+    with native_log_held_back() as stderr, make_console(stderr).status("looking"):
+        text, is_same = find_hands(target, source, folder / "hands.png")
+    console.print(text)
+    return 0 if is_same else DISAGREES
 
 
 def _find(model: str) -> Path:
@@ -378,8 +378,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _convert(source: str, output: Path, *, verify: bool) -> dict[str, Any]:
-    """Convert, verify, save; nothing is written before everything else is done."""
+def _convert(source: str, output: Path, *, verify: bool) -> "Conversion":
     from converter.saving import check_output
     from parity.reports import make_console, native_log_held_back
 
@@ -387,40 +386,9 @@ def _convert(source: str, output: Path, *, verify: bool) -> dict[str, Any]:
     original = converter.read(_find(source))
     converter.blueprint(original.graph)  # what cannot be converted is said before Keras is imported
     with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
-        model = converter.convert(original, progress=lambda done, all_: status.update(f"building layer {done}/{all_}"))
-        verification = None
-        if verify:
-            import parity
+        from parity.converting import convert
 
-            verification = parity.verify(
-                original, model, progress=lambda done, all_: status.update(f"verifying, input {done}/{all_}")
-            )
-        agrees = verification is None or verification.ok
-        if agrees:
-            status.update(f"saving {output}")
-            converter.save(model, output)
-    report = {
-        "model": original.name,
-        "output": str(output) if agrees else None,
-        "layers": len(model.layers),
-        "parameters": model.count_params(),
-        "verification": verification.as_dict() if verification else None,
-    }
-    return {"json": report, "verification": verification, "exit_code": 0 if agrees else DISAGREES}
-
-
-def _print_conversion(console: "Console", result: dict[str, Any]) -> None:
-    from parity.reports import print_verification
-
-    if result["verification"]:
-        print_verification(console, result["verification"])
-    else:
-        console.print("not verified")
-    report = result["json"]
-    if report["output"]:
-        console.print(f"wrote {report['output']}: {report['layers']} layers, {report['parameters']:,} parameters")
-    else:
-        console.print("nothing was written; --no-verify writes the model as it is")
+        return convert(original, output, verify=verify, progress=status.update)
 
 
 def main(argv: list[str] | None = None) -> int:

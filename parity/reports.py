@@ -17,6 +17,7 @@ from converter.errors import UnliteError
 
 if TYPE_CHECKING:
     from converter.transfer import Plan
+    from parity.converting import Conversion
     from parity.exporting import Export
     from parity.layerwise import ParityReport
     from parity.verification import Verification
@@ -249,6 +250,18 @@ def print_look(console: Console, seen: dict[str, Any]) -> None:
         console.print(seen["difference"]["text"])
     if "drawing" in seen:
         console.print(f"drawn into {seen['drawing']}")
+
+
+def print_conversion(console: Console, made: "Conversion") -> None:
+    """What `unlite convert` did."""
+    if made.verification:
+        print_verification(console, made.verification)
+    else:
+        console.print("not verified")
+    if made.ok:
+        console.print(f"wrote {made.output}: {made.layers} layers, {made.parameters:,} parameters")
+    else:
+        console.print("nothing was written; --no-verify writes the model as it is")
 
 
 def print_export(console: Console, made: "Export", output: str) -> None:
