@@ -37,7 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="unlite",
         description="Turn a deployed .tflite file back into a Keras model that can be trained, "
         "and prove that it is the same.",
-        epilog="Exit codes: 0 done; 1 does not agree with the original; 2 bad input; 3 operator not supported.",
+        epilog="Exit codes: 0 done; 1 does not agree with the original, or finds something else; 2 bad input; "
+        "3 operator not supported.",
         formatter_class=RichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"unlite {converter.__version__}")
