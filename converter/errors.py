@@ -84,3 +84,11 @@ class BadPicture(UnliteError):
 
 class CannotExport(UnliteError):
     """A Keras model's weights have no place in the file; nothing was written."""
+
+
+class BadHead(UnliteError):
+    """A model has no head that could get other classes, or what is asked for makes no sense."""
+
+
+class CannotChange(UnliteError):
+    """A model cannot be changed as asked; it was left as it is."""

@@ -57,7 +57,7 @@ class KerasNetwork:
         values: id of a symbolic tensor → the network's value.
         model: What was traced.
         arguments: Symbolic inputs as the model takes them: alone, as a list or as a dictionary.
-        has_named_outputs: Whether it returns a dictionary, whose order says nothing.
+        returned: Symbolic outputs as the model returns them.
     """
 
     network: Network
@@ -65,7 +65,12 @@ class KerasNetwork:
     values: dict[int, Ref]
     model: Any
     arguments: Any
-    has_named_outputs: bool
+    returned: Any
+
+    @property
+    def has_named_outputs(self) -> bool:
+        """Whether it returns a dictionary, whose order says nothing."""
+        return isinstance(self.returned, dict)
 
 
 def keras_network(model: Any) -> KerasNetwork:
@@ -104,8 +109,7 @@ def keras_network(model: Any) -> KerasNetwork:
     named = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
     values = {key: builder.same(value) for key, value in values.items()}
     loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
-    is_named = isinstance(made, dict)
-    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model, arguments, is_named)
+    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model, arguments, made)
 
 
 def _class_name(layer: Any) -> str:

@@ -1,0 +1,314 @@
+"""Other classes for a detector: new classification branches, everything else bit for bit as it was.
+
+A single-shot detector's logits come from one branch per feature map: a convolution with anchors × classes channels
+(the class counts fastest), perhaps a depthwise convolution and a rearrangement, a reshape to [anchors, classes], a
+concatenation. A branch is found by walking back from the output of the logits to the convolution, or is named.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.detectors import Detector, for_shapes
+from converter.errors import BadDetector, BadHead
+from converter.keras_network import Call, KerasNetwork, keras_network
+from converter.rewire import Rewiring, like
+
+Design = Literal["joint", "gated", "bottleneck", "two_stage"]
+Start = Literal["old", "fresh"]
+DESIGNS: tuple[str, ...] = get_args(Design)
+
+# Share of anchors that a fresh head takes for an object: otherwise thousands of empty anchors drown the first steps
+# of training. Source: Lin et al., Focal Loss for Dense Object Detection, 2017, section 3.3.
+PRIOR = 0.01
+# Channels of the bottleneck design, where the feature map has at least twice as many.
+BOTTLENECK = 32
+REGION = 64  # pixels of the two-stage design's regions
+
+# What may stand between the convolution and the output. Those with weights have them along the channels.
+PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity", "Activation", "ReLU")
+WEIGHTED = ("DepthwiseConv2D", "BatchNormalization", "PReLU")
+
+
+def replace_classes(
+    model: Any,
+    n: int,
+    design: Design = "joint",
+    *,
+    start: Start = "old",
+    branches: Sequence[str] = (),
+    detector: Detector | None = None,
+) -> Any:
+    """Give a detector `n` classes.
+
+    Args:
+        model: A `keras.Model`: converted, or your own. It is not changed.
+        n: Number of classes.
+        design: How the classes are computed.
+
+            - `joint`: the branch's convolution gets anchors × n channels.
+            - `gated`: objectness stays as it is; a second branch beside it gives class logits, a third output
+              [N, anchors, n]. A detection's score is the objectness, its class the largest class logit.
+            - `bottleneck`: a narrow linear convolution first, shared by all anchors and classes of a feature map.
+            - `two_stage`: the detector stays as it is; what comes back is a second model, which classifies the
+              detected region: [N, 64, 64, 3] in the detector's range → logits [N, n].
+        start: `old`: the new model detects what the old one did, every class equally likely (`joint`,
+            `bottleneck`: the old classes keep their logits, further ones start as the first). `fresh`: new weights
+            as Keras initializes them, one anchor in a hundred taken for an object.
+        branches: Names of the convolutions that give the logits, where they are not found.
+        detector: What the model's tensors mean; default: the known detector that has such tensors.
+
+    Returns:
+        A functional `keras.Model` that shares nothing with `model`.
+
+    Raises:
+        BadHead: There is no detection head, or none that `branches` names, or what is asked for makes no sense.
+        CannotChange: A layer cannot be built once more.
+    """
+    if design not in DESIGNS or start not in get_args(Start):
+        raise BadHead(f"no design {design!r} that starts {start!r}", hint=f"designs: {', '.join(DESIGNS)}")
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise BadHead(f"{n!r} classes make no detector", hint="1 or more")
+    traced = keras_network(model)
+    head = find_head(traced, branches, detector)
+    if design == "two_stage":
+        return region_classifier(n, start)
+    surgeon = _Surgeon(traced, head, n, start)
+    return surgeon.gated() if design == "gated" else surgeon.replaced(narrow=design == "bottleneck")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a detector's logits come from.
+
+    Attributes:
+        branches: Calls of the convolutions, one per feature map.
+        tail: Calls behind them, to the output.
+        classes: How many there are now.
+    """
+
+    branches: tuple[Call, ...]
+    tail: tuple[Call, ...]
+    classes: int
+
+
+def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Detector | None = None) -> Head:
+    """Find the branches that give a detector's logits.
+
+    Args:
+        traced: The model.
+        branches: See `replace_classes`.
+        detector: See `replace_classes`.
+
+    Raises:
+        BadHead: There are none, or it is in doubt which they are.
+    """
+    makers = {id(tensor): call for call in traced.calls for tensor in call.outputs}
+    if branches:
+        found = [call for call in traced.calls if call.name in branches]
+        for name in branches:
+            if sum(call.name == name for call in found) != 1 or not _is_convolution(_named(found, name)):
+                raise BadHead(f"the model has no convolution {name!r}", hint="names as in `model.summary()`")
+    else:
+        found = list(_walk_back(_logits(traced, detector), makers))
+    tail = tuple(_downstream(traced, found))
+    ends = [tensor for tensor in _returned(traced) if makers.get(id(tensor)) in (*found, *tail)]
+    if len(ends) != 1 or len(ends[0].shape) != 3:
+        names = ", ".join(call.name for call in found)
+        raise BadHead(f"{names}: {len(ends)} outputs come of them, expected one of shape [N, anchors, classes]")
+    classes = ends[0].shape[2]
+    for call in found:
+        if call.layer.filters % classes:
+            raise BadHead(
+                f"{call.name} has {call.layer.filters} channels, which are no number of anchors times {classes} classes",
+                hint="name the convolutions that give the logits: branches=[...]",
+            )
+    return Head(tuple(found), tail, classes)
+
+
+def _named(calls: Sequence[Call], name: str) -> Call | None:
+    return next((call for call in calls if call.name == name), None)
+
+
+def _is_convolution(call: Call | None) -> bool:
+    return call is not None and type(call.layer).__name__ == "Conv2D"
+
+
+def _returned(traced: KerasNetwork) -> list[Any]:
+    import keras
+
+    return list(keras.tree.flatten(traced.returned))
+
+
+def _logits(traced: KerasNetwork, detector: Detector | None) -> Any:
+    """The output that has the logits."""
+    import keras
+
+    (taken, *others), outputs = keras.tree.flatten(traced.arguments), _returned(traced)
+    shapes = [tuple(tensor.shape[1:]) for tensor in outputs]
+    hint = "describe it (detector=), or name the convolutions that give the logits (branches=)"
+    try:
+        known = detector or for_shapes(tuple(taken.shape[1:]), shapes)
+    except BadDetector as error:
+        raise BadHead(f"{traced.model.name} has no detection head: {error}".partition("\n")[0], hint) from None
+    made = [tensor for tensor, shape in zip(outputs, shapes, strict=True) if len(shape) == 2 and shape[0] == known.boxes]
+    logits = [tensor for tensor in made if tensor.shape[2] != known.coordinates]
+    if others or len(made) != 2 or len(logits) != 1:
+        raise BadHead(
+            f"{traced.model.name}: outputs {shapes} leave in doubt which has the logits of {known.boxes} anchors", hint
+        )
+    return logits[0]
+
+
+def _walk_back(tensor: Any, makers: dict[int, Call]) -> Iterator[Call]:
+    call = makers.get(id(tensor))
+    if call is not None and _is_convolution(call):
+        yield call
+    elif call is None or type(call.layer).__name__ not in (*PASSES, *WEIGHTED):
+        name = call.name if call else "an input"
+        raise BadHead(
+            f"no classification branch: behind the logits is {name}, not a convolution",
+            hint="name the convolutions that give the logits: branches=[...]",
+        )
+    else:
+        for operand in call.inputs:
+            yield from _walk_back(operand, makers)
+
+
+def _downstream(traced: KerasNetwork, found: Sequence[Call]) -> Iterator[Call]:
+    reached = {id(tensor) for call in found for tensor in call.outputs}
+    for call in traced.calls:
+        if not reached.intersection(map(id, call.inputs)):
+            continue
+        if type(call.layer).__name__ not in (*PASSES, *WEIGHTED) or not reached.issuperset(map(id, call.inputs)):
+            raise BadHead(f"{call.name} comes after the classification branch, and does more than hand logits on")
+        reached.update(map(id, call.outputs))
+        yield call
+
+
+class _Surgeon:
+    """Builds the model again with other branches."""
+
+    def __init__(self, traced: KerasNetwork, head: Head, n: int, start: Start) -> None:
+        self._rewiring = Rewiring(traced)
+        self._head, self._n, self._start = head, n, start
+        self._rng = np.random.default_rng(0)
+        # The old class that each new one starts from.
+        self._source = np.array([j if j < head.classes else 0 for j in range(n)])
+
+    def replaced(self, *, narrow: bool) -> Any:
+        """`joint` and `bottleneck`."""
+
+        def change(call: Call, operands: list[Any]) -> Any:
+            if call in self._head.branches:
+                return self._narrow(call, operands[0]) if narrow else self._scaled(call, self._rewiring.again)
+            return self._scaled(call, self._rewiring.again) if call in self._head.tail else None
+
+        self._rewiring.run(change)
+        return self._rewiring.model()
+
+    def gated(self) -> Any:
+        """Objectness as it was, and a branch of the same layers beside it."""
+        beside: dict[int, Any] = {}
+
+        def change(call: Call, _: list[Any]) -> Any:
+            if call in self._head.branches or call in self._head.tail:
+                made = self._scaled(call, lambda _, layer: self._beside(call, layer, beside), f"class_{call.name}")
+                beside.update({id(call.outputs[0]): made})
+
+        self._rewiring.run(change)
+        last = [*self._head.branches, *self._head.tail][-1]
+        return self._rewiring.model({"class_logits": beside[id(last.outputs[0])]})
+
+    def _beside(self, call: Call, layer: Any, beside: dict[int, Any]) -> Any:
+        operands = [beside.get(id(tensor), self._rewiring.values[id(tensor)]) for tensor in call.inputs]
+        return layer(operands if len(operands) > 1 else operands[0])
+
+    def _scaled(self, call: Call, run: Any, name: str = "") -> Any:
+        """The same layer for other classes."""
+        settings = call.layer.get_config()
+        kind = type(call.layer).__name__
+        if kind == "Conv2D":
+            layer = like(call, name, filters=settings["filters"] // self._head.classes * self._n)
+        elif kind == "Reshape":
+            layer = like(call, name, target_shape=(*settings["target_shape"][:-1], self._reshaped(call)))
+        else:
+            layer = like(call, name)
+        made = run(call, layer)
+        if getattr(layer, "weights", ()):
+            layer.set_weights(self._weights(call, layer, is_beside=bool(name)))
+        return made
+
+    def _reshaped(self, call: Call) -> int:
+        last = int(call.outputs[0].shape[-1])
+        if last % self._head.classes:
+            raise BadHead(f"{call.name} reshapes to {tuple(call.outputs[0].shape)}: where are the classes?")
+        return last // self._head.classes * self._n
+
+    def _weights(self, call: Call, layer: Any, *, is_beside: bool) -> list[NDArray[np.float32]]:
+        new, is_last = layer.get_weights(), self._is_last(call)
+        if self._start == "old" and not is_beside:
+            return [self._spread(old, made.shape) for old, made in zip(call.layer.get_weights(), new, strict=True)]
+        if self._start == "old" and is_last:  # every class equally likely
+            return [np.zeros_like(made) for made in new]
+        if not is_beside and is_last and getattr(layer, "use_bias", False):
+            new[-1] = np.full_like(new[-1], log(PRIOR / (1 - PRIOR)))
+        return list(new)
+
+    def _is_last(self, call: Call) -> bool:
+        """Whether no weight comes after it."""
+        weighted = [c for c in self._head.tail if getattr(c.layer, "weights", ())]
+        return call in weighted or not weighted
+
+    def _spread(self, old: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Weights per channel, for other classes: along the axis that has grown, the class counting fastest."""
+        for axis, (before, after) in enumerate(zip(old.shape, shape, strict=True)):
+            if before != after:
+                groups = np.arange(before // self._head.classes)[:, None] * self._head.classes
+                return np.take(old, (groups + self._source).ravel(), axis=axis)
+        return old if self._n == self._head.classes else np.array(old)
+
+    def _narrow(self, call: Call, features: Any) -> Any:
+        settings, groups = call.layer.get_config(), call.layer.filters // self._head.classes
+        old, channels = groups * self._head.classes, features.shape[-1]
+        width = max(old, min(BOTTLENECK, channels // 2))
+        first = like(call, f"{call.name}_bottleneck", filters=width, use_bias=False, activation=None)
+        plain = {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
+        second = like(call, filters=groups * self._n, activation=settings["activation"], **plain)
+        made = second(first(features))
+        if self._start == "old":
+            kernel, *bias = call.layer.get_weights()
+            (own,) = first.get_weights()
+            first.set_weights([np.concatenate([kernel, own[..., old:]], axis=-1)])
+            chosen = self._spread(np.eye(width, old, dtype=np.float32)[None, None], (1, 1, width, groups * self._n))
+            second.set_weights([chosen, *(self._spread(b, (groups * self._n,)) for b in bias)])
+        else:
+            second.set_weights(self._weights(call, second, is_beside=False))
+        return made
+
+
+def region_classifier(n: int, start: Start = "old") -> Any:
+    """The second stage: what is in a region that a detector has found.
+
+    Args:
+        n: Number of classes.
+        start: See `replace_classes`.
+
+    Returns:
+        [N, 64, 64, 3] in the detector's range → logits [N, n]: five separable convolutions, halving, and a mean.
+    """
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input((REGION, REGION, 3), name="region")
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    for channels in (32, 64, 96, 128):
+        x = layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
+        x = layers.Conv2D(channels, 1, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    last = layers.Dense(n, kernel_initializer="zeros" if start == "old" else "glorot_uniform", name="class_logits")
+    return keras.Model(inputs, last(x), name="region_classifier")
