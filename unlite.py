@@ -1,7 +1,7 @@
 """The command line of unlite: verbs only; the work is done in `converter` and `parity`.
 
-Exit codes: 0 done; 1 the candidate does not agree with the original; 2 bad input or environment;
-3 an operator is not supported; 70 a bug in unlite; 130 interrupted; 141 the reader of stdout has gone.
+Exit codes: 0 done; 1 the candidate does not agree with the original, or a budget is missed; 2 bad input or
+environment; 3 an operator is not supported; 70 a bug in unlite; 130 interrupted; 141 the reader of stdout has gone.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="unlite",
         description="Turn a deployed .tflite file back into a Keras model that can be trained, "
         "and prove that it is the same.",
-        epilog="Exit codes: 0 done; 1 does not agree with the original, or finds something else; 2 bad input; "
-        "3 operator not supported.",
+        epilog="Exit codes: 0 done; 1 does not agree with the original, finds something else, or misses "
+        "a budget; 2 bad input; 3 operator not supported.",
         formatter_class=RichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"unlite {converter.__version__}")
@@ -60,6 +60,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_export(_add_verb(verbs, "export", export, "Write a Keras model back into the file that it was made from."))
 
     _add_detect(_add_verb(verbs, "detect", detect, "Find hands, faces or people in pictures; compare two models."))
+
+    _add_heads(_add_verb(verbs, "heads", heads, "Measure what a new head costs: designs, classes, runtimes."))
 
     _add_zoo(_add_verb(verbs, "zoo", list_zoo, "Models that are known by name: list them, fetch them."))
 
@@ -137,6 +139,26 @@ def _add_detect(added: argparse.ArgumentParser) -> None:
     added.add_argument("--draw", type=Path, metavar="OUT", help=text)
     text = "most frames of a video or camera (default: all of a video, 1 of a camera)"
     added.add_argument("--frames", type=int, metavar="N", help=text)
+    added.add_argument("--json", **JSON)
+
+
+def _add_heads(added: argparse.ArgumentParser) -> None:
+    added.add_argument("model", **MODEL)
+    text = "numbers of classes, e.g. 1,7,91 (default: %(default)s)"
+    added.add_argument("--classes", default="1,2,7,20,91", metavar="N,...", help=text)
+    text = "joint, gated, bottleneck, two_stage; repeatable, or with commas (default: all)"
+    added.add_argument("--design", action="append", metavar="D,...", help=text)
+    text = "where to measure; repeatable, or with commas; `all` for all (default: litert)"
+    added.add_argument("--runtime", action="append", metavar="R,...", help=text)
+    text = "what the recommended design may take from picture to detections, with the most classes, in the first "
+    text += "runtime (median), e.g. 33ms or 0.033s; exit code 1 if it takes longer"
+    added.add_argument("--budget", metavar="TIME", help=text)
+    text = "draw latency against classes, stage by stage"
+    added.add_argument("--plot", type=Path, metavar="OUT.svg", help=text)
+    text = "how long to measure in each runtime (default: %(default)s)"
+    added.add_argument("--seconds", type=float, default=20.0, metavar="S", help=text)
+    text = "what its tensors mean: a table of your own (.toml) or a known name; default: by their shapes"
+    added.add_argument("--detector", metavar="NAME", help=text)
     added.add_argument("--json", **JSON)
 
 
@@ -304,6 +326,41 @@ def detect(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"model": finder.name, "detector": finder.detector.name, "pictures": made}, indent=2))
     return 0 if is_same else DISAGREES
+
+
+def heads(arguments: argparse.Namespace) -> int:
+    """`unlite heads`."""
+    from converter import detectors
+    from converter.saving import check_output
+    from parity.heads import measure, parse_budget, parse_classes, parse_designs
+    from parity.heads_report import print_heads
+    from parity.reports import make_console, native_log_held_back
+    from parity.runtimes import parse_runtimes
+
+    if arguments.plot:
+        check_output(arguments.plot, ".svg")
+    settings = {
+        "runtimes": parse_runtimes(arguments.runtime),
+        "classes": parse_classes(arguments.classes),
+        "designs": parse_designs(arguments.design),
+        "budget": parse_budget(arguments.budget) if arguments.budget else None,
+        "detector": detectors.find(arguments.detector) if arguments.detector else None,
+        "seconds": arguments.seconds,
+    }
+    original = converter.read(_find(arguments.model))
+    with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        measured = measure(original, progress=status.update, **settings)
+        if arguments.plot:
+            from parity.heads_plot import write_plot
+
+            write_plot(measured, arguments.plot)
+    if arguments.json:
+        print(json.dumps(measured.as_dict(), indent=2))
+    else:
+        print_heads(make_console(), measured)
+        if arguments.plot:
+            print(f"drawn into {arguments.plot}")
+    return 0 if measured.is_met else DISAGREES
 
 
 def list_zoo(arguments: argparse.Namespace) -> int:

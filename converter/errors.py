@@ -92,3 +92,7 @@ class BadHead(UnliteError):
 
 class CannotChange(UnliteError):
     """A model cannot be changed as asked; it was left as it is."""
+
+
+class MissingRuntime(UnliteError):
+    """A runtime that something shall be measured in is unknown, or not installed."""

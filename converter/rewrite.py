@@ -204,5 +204,21 @@ def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[byte
     return bytes(buffer), count
 
 
+def cut_at(data: memoryview | bytes, tensors: Sequence[int]) -> bytes:
+    """Make intermediate results the only outputs of the model, and drop every operator that they do not need."""
+    import numpy as np
+
+    file = Editable(memoryview(data))
+    needed, kept = set(tensors), []
+    for op in reversed(file.graph.operators):
+        if needed.intersection(map(int, op.outputs)):
+            needed.update(map(int, op.inputs))
+            kept.append(op)
+    file.graph.operators = kept[::-1]
+    file.graph.outputs = np.array(tensors, np.int32)
+    file.model.signatureDefs = None  # they name the old outputs
+    return file.pack()
+
+
 def _length(buffer: bytearray, vector: int) -> int:
     return int(struct.unpack_from("<I", buffer, vector)[0])

@@ -73,13 +73,14 @@ def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tupl
     return (first, second) if first.shape[1] == detector.coordinates else (second, first)
 
 
-def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections:
+def decode(regressors: Floats, logits: Floats, detector: Detector, class_logits: Floats | None = None) -> Detections:
     """All anchors that score enough and have a box.
 
     Args:
         regressors: [N, coordinates] in pixels, relative to the anchors: centre x, y, width, height, keypoints.
         logits: [N, classes]; the best class counts.
         detector: What the tensors mean.
+        class_logits: [N, classes] of a gated head, whose `logits` [N, 1] say only whether there is anything.
 
     Returns:
         Shares of the input tensor, in the order of the anchors.
@@ -98,7 +99,7 @@ def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections
     extent = high - low
     is_box = (extent >= 0).all(axis=1)  # so written, NaN is none
     boxes = np.concatenate([low, extent], axis=1)
-    classes = np.nanargmax(logits[rows], axis=1)
+    classes = np.nanargmax((logits if class_logits is None else class_logits)[rows], axis=1)
     return Detections(boxes, points[:, 2:], scores, classes)[is_box]
 
 

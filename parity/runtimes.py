@@ -1,0 +1,152 @@
+"""What a model can run in: one table, name → how to make a run of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from converter.errors import MissingRuntime
+from parity import naive
+from parity.runners import Array, Kernels, LiteRT, Run, keras_runner
+
+StorageType = Literal["float16", "float32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model in both forms.
+
+    Attributes:
+        model: The `keras.Model`.
+        store: Gives the `.tflite` file with weights of a type; None: as the original stores them.
+        example: One array per input, as the model gets them.
+    """
+
+    model: Any
+    store: Callable[[StorageType | None], bytes]
+    example: Sequence[Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One way to run a model.
+
+    Attributes:
+        text: What it is, in words.
+        make: Gives a run.
+        needs: A package that it needs, and the extra that brings it along.
+    """
+
+    text: str
+    make: Callable[[Subject], Run]
+    needs: tuple[str, str] | None = None
+
+
+def parse_runtimes(texts: Sequence[str] | None = None) -> dict[str, Runtime]:
+    """Names with commas between them, or `all` → the runtimes, in that order; default: the first.
+
+    Raises:
+        MissingRuntime: One is not known, or not installed.
+    """
+    wanted = [name for text in texts or [next(iter(RUNTIMES))] for name in text.split(",")]
+    if wanted == ["all"]:
+        wanted = list(RUNTIMES)
+    for name in wanted:
+        if name not in RUNTIMES:
+            raise MissingRuntime(f"no runtime {name!r}", hint=f"known: {', '.join(RUNTIMES)}")
+        package, extra = RUNTIMES[name].needs or ("sys", "")
+        if find_spec(package) is None:
+            raise MissingRuntime(
+                f"runtime {name} needs {package}, which is not installed", f"pip install 'unlite[{extra}]'"
+            )
+    return {name: RUNTIMES[name] for name in wanted}
+
+
+def _litert(kernels: Kernels = "xnnpack", threads: int = 1, stored: StorageType | None = None) -> Callable[..., Run]:
+    return lambda subject: LiteRT(subject.store(stored), kernels, threads=threads).run
+
+
+def _int8(subject: Subject) -> Run:
+    from converter.quantize import quantize
+
+    return LiteRT(quantize(subject.store("float32"), "int8", [subject.example]), "xnnpack").run
+
+
+def _onnx(subject: Subject) -> Run:
+    import onnxruntime
+
+    from parity.onnx_export import to_onnx
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        to_onnx(subject.store("float32")), options, providers=["CPUExecutionProvider"]
+    )
+    names = [entry.name for entry in session.get_inputs()]
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        made: list[Array] = session.run(None, dict(zip(names, inputs, strict=True)))
+        return made
+
+    return run
+
+
+def _naive(subject: Subject) -> Run:
+    return LiteRT(naive.export_set(subject.model, subject.example), "xnnpack").run
+
+
+def _eager(subject: Subject) -> Run:
+    from keras import ops, tree
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        made = subject.model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+        return [ops.convert_to_numpy(output) for output in tree.flatten(made)]
+
+    return run
+
+
+def _predict(subject: Subject) -> Run:
+    from keras import tree
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        made = subject.model.predict(list(inputs) if len(inputs) > 1 else inputs[0], verbose=0)
+        return list(tree.flatten(made))
+
+    return run
+
+
+def _compiled(subject: Subject) -> Run:
+    import keras
+
+    if keras.backend.backend() == "jax":
+        return keras_runner(subject.model)
+    tf = naive.tensorflow("runtime keras-compiled")
+    function = tf.function(lambda inputs: subject.model(inputs, training=False))
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        made = function(list(inputs) if len(inputs) > 1 else inputs[0])
+        return [output.numpy() for output in keras.tree.flatten(made)]
+
+    return run
+
+
+TENSORFLOW = ("tensorflow", "tensorflow")
+NAIVE = "TensorFlow's converter, weights left variables, in LiteRT with XNNPACK, one thread"
+# The first is the default, and what the others are compared with.
+RUNTIMES: Mapping[str, Runtime] = {
+    "litert": Runtime("LiteRT with XNNPACK, one thread, weights as the original stores them", _litert()),
+    "litert-2-threads": Runtime("the same, two threads", _litert(threads=2)),
+    "litert-plain": Runtime("LiteRT's portable kernels, one thread", _litert("plain")),
+    "litert-fp32": Runtime("LiteRT with XNNPACK, one thread, weights stored as float32", _litert(stored="float32")),
+    "litert-fp16": Runtime("LiteRT with XNNPACK, one thread, weights stored as float16", _litert(stored="float16")),
+    "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8),
+    "onnx": Runtime("ONNX Runtime, one thread", _onnx, ("onnxruntime", "onnx")),
+    "keras-eager": Runtime("the Keras model, called", _eager),
+    "keras-predict": Runtime("the Keras model's `predict`", _predict),
+    "keras-compiled": Runtime("the Keras model as one compiled function", _compiled),
+    "naive": Runtime(
+        "TensorFlow's converter with weights that stay variables, in LiteRT with XNNPACK, one thread",
+        _naive,
+        TENSORFLOW,
+    ),
+}
