@@ -127,8 +127,7 @@ def swap_activation(model: Any, inputs: NDArray[np.float32] | None = None) -> Sw
     outputs, operands = results[: -len(calls)], results[-len(calls) :]
     made = [np.asarray(keras.ops.convert_to_numpy(x)) for x in keras.tree.flatten(new(inputs))]
     losses = {
-        name: float(np.abs(a - b).max() / np.ptp(a))
-        for name, a, b in zip(new.output_names, outputs, made, strict=True)
+        name: float(np.abs(a - b).max() / np.ptp(a)) for name, a, b in zip(new.output_names, outputs, made, strict=True)
     }
     swapped = tuple(_swapped(call, x) for call, x in zip(calls, operands, strict=True))
     return Swap(new, swapped, losses)
