@@ -34,7 +34,7 @@ PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity",
 WEIGHTED = ("DepthwiseConv2D", "BatchNormalization", "PReLU")
 
 
-def replace_classes(
+def replace_classes(  # noqa: PLR0913 - settings, by keyword
     model: Any,
     n: int,
     design: Design = "joint",
@@ -124,7 +124,7 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
     for call in found:
         if call.layer.filters % classes:
             raise BadHead(
-                f"{call.name} has {call.layer.filters} channels, which are no number of anchors times {classes} classes",
+                f"{call.name} has {call.layer.filters} channels: no number of anchors times {classes} classes",
                 hint="name the convolutions that give the logits: branches=[...]",
             )
     return Head(tuple(found), tail, classes)
@@ -155,7 +155,9 @@ def _logits(traced: KerasNetwork, detector: Detector | None) -> Any:
         known = detector or for_shapes(tuple(taken.shape[1:]), shapes)
     except BadDetector as error:
         raise BadHead(f"{traced.model.name} has no detection head: {error}".partition("\n")[0], hint) from None
-    made = [tensor for tensor, shape in zip(outputs, shapes, strict=True) if len(shape) == 2 and shape[0] == known.boxes]
+    made = [
+        tensor for tensor, shape in zip(outputs, shapes, strict=True) if len(shape) == 2 and shape[0] == known.boxes
+    ]
     logits = [tensor for tensor in made if tensor.shape[2] != known.coordinates]
     if others or len(made) != 2 or len(logits) != 1:
         raise BadHead(
@@ -269,15 +271,15 @@ class _Surgeon:
         for axis, (before, after) in enumerate(zip(old.shape, shape, strict=True)):
             if before != after:
                 groups = np.arange(before // self._head.classes)[:, None] * self._head.classes
-                return np.take(old, (groups + self._source).ravel(), axis=axis)
-        return old if self._n == self._head.classes else np.array(old)
+                return np.asarray(np.take(old, (groups + self._source).ravel(), axis=axis))
+        return old
 
     def _narrow(self, call: Call, features: Any) -> Any:
         settings, groups = call.layer.get_config(), call.layer.filters // self._head.classes
         old, channels = groups * self._head.classes, features.shape[-1]
         width = max(old, min(BOTTLENECK, channels // 2))
         first = like(call, f"{call.name}_bottleneck", filters=width, use_bias=False, activation=None)
-        plain = {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
+        plain: dict[str, Any] = {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
         second = like(call, filters=groups * self._n, activation=settings["activation"], **plain)
         made = second(first(features))
         if self._start == "old":

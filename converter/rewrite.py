@@ -13,14 +13,25 @@ TRANSPOSE_BIAS = "Convolution2DTransposeBias"
 
 
 class Editable:
-    """A `.tflite` file taken apart with the schema's object API, to be changed and packed again."""
+    """A `.tflite` file taken apart with the schema's object API, to be changed and packed again.
 
-    def __init__(self, data: memoryview) -> None:
+    Args:
+        data: The file; None begins an empty one.
+    """
+
+    def __init__(self, data: memoryview | None) -> None:
         from ai_edge_litert import schema_py_generated
 
         self.schema = schema_py_generated
-        self.model: Any = schema_py_generated.ModelT.InitFromPackedBuf(bytes(data), 0)
+        self.model: Any = self._empty() if data is None else self.schema.ModelT.InitFromPackedBuf(bytes(data), 0)
         self.graph = self.model.subgraphs[0]
+
+    def _empty(self) -> Any:
+        model, graph = self.schema.ModelT(), self.schema.SubGraphT()
+        model.version, model.description = 3, b"unlite"
+        model.subgraphs, model.buffers, model.operatorCodes = [graph], [self.schema.BufferT()], []
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = [], [], [], []
+        return model
 
     def custom_kind(self, op: Any) -> str | None:
         """The custom op's name; None for builtin ones."""

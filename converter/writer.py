@@ -2,10 +2,9 @@
 
 What has not changed comes back bit for bit. Where a layer's place in the file allows it, only the bytes of its
 weights are overwritten; the file is taken apart only for sparse weights, which come back dense, for constants that
-several layers shared and no longer do, and for another storage type.
+several layers shared and no longer do, for another storage type, and for layers that the file does not have.
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,15 +14,15 @@ from numpy.typing import NDArray
 
 from converter.audit import audit
 from converter.blueprint import blueprint
+from converter.emitters import UnknownLayer
 from converter.errors import CannotExport
 from converter.graph import Model, Op, Tensor
 from converter.keras_network import keras_network
-from converter.matching import Match, match
+from converter.matching import match
 from converter.network import Node
 from converter.networks import network_of_blueprint
-from converter.passes import STORAGE_OPS
-from converter.rewrite import Editable
 from converter.specs import Blueprint, Weight
+from converter.splice import Comparison, Splicing
 
 StorageType = Literal["float16", "float32"]
 FLOATS: Mapping[str, Any] = {"FLOAT16": np.float16, "FLOAT32": np.float32}
@@ -48,53 +47,108 @@ class Placed:
     layer: str
 
 
-def write(original: Model, model: Any, dtype: StorageType | None = None) -> bytes:
-    """Write a Keras model's weights into the file that it was made from.
+def write(
+    original: Model | None, model: Any, dtype: StorageType | None = None, *, allow_changes: bool = False
+) -> bytes:
+    """Write a Keras model as `.tflite`: see `Writer`, in one call."""
+    return Writer(original, model, allow_changes=allow_changes).write(dtype)
+
+
+class Writer:
+    """Writes a Keras model into the file that it was made from.
+
+    A model with another head is written as well, as long as one output is still the original's: what has changed
+    becomes new operators. Changes that reach every output are as likely a mistake, and have to be allowed.
 
     Args:
-        original: The file, as read.
-        model: A `keras.Model` of the same architecture: converted, or filled by `converter.transfer`, then trained.
-        dtype: How weights are stored; default: each as the original has it.
+        original: The file, as read; None for a model that comes from none.
+        model: A `keras.Model`: converted, or filled by `converter.transfer`, then changed and trained.
+        allow_changes: Whether the model may differ in what all outputs depend on.
 
-    Returns:
-        The new file.
-
-    Raises:
-        CannotExport: The model is another one, or a weight has no place in the file; the message says which layer.
-    """
-    placed = collect(blueprint(original.graph), model)
-    return place(original, placed, dtype)
-
-
-def collect(plan: Blueprint, model: Any) -> list[Placed]:
-    """Every weight of a model and its place in the file.
-
-    Args:
-        plan: The file's.
-        model: See `write`.
+    Attributes:
+        changes: Where the model differs from the file, one sentence each.
 
     Raises:
-        CannotExport: See `write`.
+        CannotExport: The model is another one; the message says which layer.
+        UnknownLayer: A layer's place in the graph is unknown.
     """
-    ours, candidate = network_of_blueprint(plan), keras_network(model)
-    matching = match(ours, candidate.network)
-    findings = audit(ours, candidate.network, matching)
-    if findings:
-        more = f" (and {len(findings) - 1} more differences)" if len(findings) > 1 else ""
-        raise CannotExport(
-            f"the model is not the original's: {findings[0].message}{more}",
-            hint="`unlite parity ORIGINAL MODEL` shows all of them",
-        )
-    layers = {call.name: call.layer for call in candidate.calls}
-    placed: list[Placed] = []
-    for pair in matching.matches:
-        if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
-            placed += _of_pair(plan, pair, layers)
-    return placed
+
+    def __init__(self, original: Model | None, model: Any, *, allow_changes: bool = False) -> None:
+        candidate = keras_network(model)
+        if candidate.network.loose:
+            raise UnknownLayer(f"{candidate.network.loose[0].name}: its place in the graph is unknown")
+        self._network = candidate.network
+        self._layers = {call.name: call.layer for call in candidate.calls}
+        self._original, self._comparison = original, None
+        self.changes: tuple[str, ...] = ()
+        if original is None:
+            return
+        plan = blueprint(original.graph)
+        ours = network_of_blueprint(plan)
+        matching = match(ours, self._network)
+        findings = audit(ours, self._network, matching)
+        self.changes = tuple(finding.message for finding in findings)
+        self._comparison = Comparison(plan, ours, self._network, matching, findings)
+        if findings:
+            self._check(self._comparison, allow_changes=allow_changes)
+
+    def _check(self, comparison: Comparison, *, allow_changes: bool) -> None:
+        """Refuse a model that is not the original's."""
+        if not allow_changes and not comparison.untouched_outputs():
+            more = f" (and {len(self.changes) - 1} more differences)" if len(self.changes) > 1 else ""
+            raise CannotExport(
+                f"the model is not the original's: {self.changes[0]}{more}",
+                hint="`unlite parity ORIGINAL MODEL` shows all of them; --allow-changes writes the model as it is",
+            )
+        for i, j in comparison.matching.outputs:
+            if i != j:
+                name = comparison.ours.outputs[i][0]
+                raise CannotExport(f"the model has {name} in another place among its outputs, or not at all")
+
+    def write(self, dtype: StorageType | None = None) -> bytes:
+        """The new file.
+
+        Args:
+            dtype: How weights are stored; default: each as the original has it, new ones as most of the others.
+
+        Raises:
+            CannotExport: A weight has no place in the file; the message says which layer.
+            UnknownLayer: A new layer is nothing that could be written.
+        """
+        if self._original is None or self._comparison is None:
+            splicing = Splicing(None, FLOATS[(dtype or "float32").upper()])
+            splicing.write_all(self._network, self._values)
+            return splicing.pack()
+        placed = self.placed()
+        if not self.changes:
+            return place(self._original, placed, dtype)
+        splicing = Splicing(self._original.data, FLOATS[(dtype or _prevailing(self._comparison.plan)).upper()])
+        splicing.splice(self._comparison, self._values)
+        return _restored(splicing, placed, [_storage_type(each, dtype) for each in placed])
+
+    def placed(self) -> list[Placed]:
+        """Every weight of the model that has a place in the file."""
+        if self._comparison is None:
+            return []
+        plan = self._comparison.plan
+        return [
+            each
+            for ours, theirs in self._comparison.kept
+            if ours.weights or theirs.weights
+            for each in _of_pair(plan, ours, theirs, self._layers)
+        ]
+
+    def _values(self, node: Node) -> dict[str, NDArray[np.float32]]:
+        return _values(node, self._layers)
 
 
-def _of_pair(plan: Blueprint, pair: Match, layers: Mapping[str, Any]) -> Iterable[Placed]:
-    ours, theirs = pair.node, pair.theirs or pair.node
+def _prevailing(plan: Blueprint) -> str:
+    """How most of the file's weights are stored."""
+    stored = [tensor.storage.dtype for _, _, tensor, _ in plan.weights() if tensor.storage]
+    return "float16" if stored.count("FLOAT16") > len(stored) / 2 else "float32"
+
+
+def _of_pair(plan: Blueprint, ours: Node, theirs: Node, layers: Mapping[str, Any]) -> Iterable[Placed]:
     values = _values(theirs, layers)
     for name, slot in ours.weights.items():
         weight: Weight = slot.holder
@@ -114,6 +168,8 @@ def _values(node: Node, layers: Mapping[str, Any]) -> dict[str, NDArray[np.float
     """A layer's weights in Keras's axis order, with its batch normalization folded in."""
     from keras import ops
 
+    if node.kind == "batch_norm":  # behind nothing that could take it in
+        return dict(zip(("scale", "shift"), _scale_and_shift(layers[node.name]), strict=True))
     values = {
         name: np.asarray(ops.convert_to_numpy(slot.holder), np.float32)
         for name, slot in node.weights.items()
@@ -176,7 +232,7 @@ def place(original: Model, placed: Sequence[Placed], dtype: StorageType | None =
         patched[start : start + len(content)] = content
     else:
         return bytes(patched)
-    return _Restored(original).with_weights(placed, kinds, encoded)
+    return _restored(Splicing(original.data, np.float32), placed, kinds)
 
 
 def _storage_type(each: Placed, dtype: StorageType | None) -> str:
@@ -201,114 +257,15 @@ def _encode(each: Placed, kind: str) -> bytes:
     return stored.tobytes()
 
 
-class _Restored(Editable):
-    """The file taken apart, with its weights in other places."""
-
-    def __init__(self, original: Model) -> None:
-        super().__init__(original.data)
-        self._codes = {
-            name: number
-            for number, code in enumerate(self.model.operatorCodes)
-            for name in STORAGE_OPS
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == getattr(self.schema.BuiltinOperator, name)
-        }
-        self._operators = list(self.graph.operators)  # by their indices in the original
-
-    def with_weights(self, placed: Sequence[Placed], kinds: Sequence[str], encoded: Sequence[bytes]) -> bytes:
-        """The new file."""
-        first: dict[int, bytes] = {}
-        moved: dict[tuple[int, bytes], int] = {}  # operand and content → the operand that has it now
-        for each, kind, content in zip(placed, kinds, encoded, strict=True):
-            index = each.tensor.index
-            if first.setdefault(index, content) == content:
-                if (index, content) not in moved:
-                    moved[index, content] = self._stored(index, kind, content)
-            elif (index, content) not in moved:
-                moved[index, content] = self._stored(self._twin(index), kind, content)
-            self._reads(self._operators[each.op.index], index, moved[index, content])
-        self._drop_what_nobody_reads()
-        return self.pack()
-
-    def _stored(self, index: int, kind: str, content: bytes) -> int:
-        """Store a constant, dense and of this type; gives the tensor that operators read."""
-        root, chain = self._chain(index)
-        tensor = self.graph.tensors[root]
-        tensor.sparsity, tensor.type = None, getattr(self.schema.TensorType, kind)
-        buffer = self.schema.BufferT()
-        buffer.data = np.frombuffer(content, np.uint8)
-        self.model.buffers.append(buffer)
-        tensor.buffer = len(self.model.buffers) - 1
-        dequantize = next((op for op in chain if op.opcodeIndex == self._codes.get("DEQUANTIZE")), None)
-        if kind == "FLOAT32":
-            return root
-        if dequantize is None:
-            return self._dequantized(root)
-        dequantize.inputs = [root]
-        return int(dequantize.outputs[0])
-
-    def _chain(self, index: int) -> tuple[int, list[Any]]:
-        """The constant that an operand is made of, and the operators that make it, last first."""
-        producers = {int(op.outputs[0]): op for op in self.graph.operators if self._is_storage(op)}
-        chain = []
-        while index in producers:
-            chain.append(producers[index])
-            index = int(producers[index].inputs[0])
-        return index, chain
-
-    def _twin(self, index: int) -> int:
-        """A copy of a constant and of what makes the operand of it."""
-        root, chain = self._chain(index)
-        made = self._copy_of(root)
-        for op in reversed([op for op in chain if op.opcodeIndex == self._codes.get("DEQUANTIZE")]):
-            twin = copy.copy(op)
-            twin.inputs, twin.outputs = [made], [self._copy_of(int(op.outputs[0]))]
-            self.graph.operators.insert(self._position(op) + 1, twin)
-            made = twin.outputs[0]
-        return made
-
-    def _dequantized(self, root: int) -> int:
-        """An operand made of a float16 constant that was float32 before."""
-        names = self.schema
-        if "DEQUANTIZE" not in self._codes:
-            code = names.OperatorCodeT()
-            code.builtinCode = code.deprecatedBuiltinCode = names.BuiltinOperator.DEQUANTIZE
-            code.version = 3  # the first that takes float16
-            self.model.operatorCodes.append(code)
-            self._codes["DEQUANTIZE"] = len(self.model.operatorCodes) - 1
-        op = names.OperatorT()
-        op.opcodeIndex, op.inputs, op.outputs = self._codes["DEQUANTIZE"], [root], [self._copy_of(root)]
-        made = self.graph.tensors[op.outputs[0]]
-        made.type, made.buffer = names.TensorType.FLOAT32, 0
-        made.name += b"_dequantize"
-        self.graph.operators.insert(0, op)
-        return int(op.outputs[0])
-
-    def _copy_of(self, index: int) -> int:
-        self.graph.tensors.append(copy.copy(self.graph.tensors[index]))
-        return len(self.graph.tensors) - 1
-
-    def _position(self, op: Any) -> int:
-        return next(number for number, other in enumerate(self.graph.operators) if other is op)
-
-    @staticmethod
-    def _reads(op: Any, before: int, after: int) -> None:
-        op.inputs = np.array([after if index == before else index for index in op.inputs], np.int32)
-
-    def _drop_what_nobody_reads(self) -> None:
-        """Storage operators without a reader, and the content of buffers without a tensor; indices stay."""
-        while idle := [id(op) for op in self.graph.operators if self._is_storage(op) and not self._is_read(op)]:
-            self.graph.operators = [op for op in self.graph.operators if id(op) not in idle]
-        ends = [*self.graph.inputs, *self.graph.outputs]
-        ends += [index for op in self.graph.operators for index in (*op.inputs, *op.outputs) if index >= 0]
-        used = {0, *(entry.buffer for entry in self.model.metadata or [])}
-        used |= {self.graph.tensors[index].buffer for index in ends}
-        for number, buffer in enumerate(self.model.buffers):
-            if number not in used:
-                buffer.data = None
-
-    def _is_storage(self, op: Any) -> bool:
-        return op.opcodeIndex in self._codes.values()
-
-    def _is_read(self, op: Any) -> bool:
-        made = int(op.outputs[0])
-        return made in self.graph.outputs or any(made in other.inputs for other in self.graph.operators)
+def _restored(file: Splicing, placed: Sequence[Placed], kinds: Sequence[str]) -> bytes:
+    """A file taken apart, with its weights in other places."""
+    first: dict[int, bytes] = {}
+    moved: dict[tuple[int, bytes], int] = {}  # operand and content → the operand that has it now
+    for each, kind in zip(placed, kinds, strict=True):
+        index, content = each.tensor.index, _encode(each, kind)
+        if (index, content) not in moved:
+            is_first = first.setdefault(index, content) == content
+            moved[index, content] = file.stored(index if is_first else file.twin(index), kind, content)
+        file.reads(file.originals[each.op.index], index, moved[index, content])
+    file.drop_what_nobody_reads()
+    return file.pack()

@@ -99,14 +99,14 @@ def test_export_that_does_not_agree_is_not_written(
 ) -> None:
     from converter import writer
 
-    def exchanged(plan: object, model: object) -> list[writer.Placed]:
-        placed = collect(plan, model)  # type: ignore[arg-type]
+    def exchanged(self: writer.Writer) -> list[writer.Placed]:
+        placed = place(self)
         left, right = (i for i, each in enumerate(placed) if each.values.shape == (4, 3, 3, 3))
         swapped = writer.Placed(placed[left].op, placed[left].tensor, 2 * placed[right].values, "left")
         return [*placed[:left], swapped, *placed[left + 1 :]]
 
-    collect = writer.collect
-    monkeypatch.setattr(writer, "collect", exchanged)
+    place = writer.Writer.placed
+    monkeypatch.setattr(writer.Writer, "placed", exchanged)
     code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
     assert code == 1
     assert "NOT the same as the model" in out

@@ -151,7 +151,7 @@ def test_damaged_export_is_found() -> None:
     """The check can fail: one weight in the wrong place."""
     name = "palm_detection_lite"
     old, model = models.original(name), models.converted(name)
-    placed = writer.collect(converter.blueprint(old.graph), model)
+    placed = writer.Writer(old, model).placed()
     shapes = [each.values.shape for each in placed]
     first, second = next((i, j) for i in range(len(shapes)) for j in range(i) if shapes[i] == shapes[j] and i - j > 1)
     a, b = placed[first], placed[second]

@@ -1,0 +1,270 @@
+"""What a changed model and the file that it came from still have in common, and the rest written anew.
+
+An operator of the file stays if everything that it stands for is in the model, with the same settings. What is left
+of the model is emitted as new operators, in the place of what it stands for; a result that takes the place of one
+of the file's keeps its name.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.assembly import Assembly
+from converter.audit import Finding
+from converter.emitters import FUSED, FUSING, Emission, emit
+from converter.errors import CannotExport
+from converter.matching import Matching
+from converter.network import COMMUTATIVE, Network, Node
+from converter.specs import Blueprint, Ref
+
+# Weights of a node of the model, in Keras's axis order.
+Values = Callable[[Node], Mapping[str, NDArray[np.float32]]]
+
+
+class Comparison:
+    """Which operators stay, and which nodes of the model are written anew.
+
+    Attributes:
+        kept: Pairs whose operators stay.
+        fresh: The model's nodes without such a pair, in order.
+        partners: id of a node of the model → what it stands for in the file.
+        dropped: Indices of operators that do not stay.
+    """
+
+    def __init__(
+        self, plan: Blueprint, ours: Network, theirs: Network, matching: Matching, findings: Sequence[Finding]
+    ) -> None:
+        self.plan, self.ours, self.theirs, self.matching = plan, ours, theirs, matching
+        pairs = [(m.ours, m.theirs) for m in matching.matches if m.ours and m.theirs]
+        self.partners = {id(theirs_): ours_ for ours_, theirs_ in pairs}
+        wrong = {id(node) for f in findings for node in (f.ours, f.theirs) if node}
+        wrong |= {id(m.node) for m in matching.matches if not (m.ours and m.theirs)}
+        bad = {id(a) for a, b in pairs if wrong.intersection((id(a), id(b))) or self._is_moved(a, b)}
+        known = {id(a) for a, _ in pairs}
+        bad |= {id(node) for node in ours.nodes if id(node) not in known}
+        while True:
+            self.dropped = self._close(bad)
+            self.kept = [(a, b) for a, b in pairs if id(a) not in bad]
+            stays = {id(b) for _, b in self.kept}
+            self.fresh = [node for node in theirs.nodes if id(node) not in stays]
+            inside = self._read_inside()
+            if not inside:
+                break
+            bad |= inside
+        self._stand_in()
+
+    def ops_of(self, node: Node) -> set[int]:
+        """The operators that a node of the file is made of."""
+        return {spec.op.index for spec in self.plan.specs if spec.name in node.layers}
+
+    def _is_moved(self, ours: Node, theirs: Node) -> bool:
+        """Whether another extent makes the operators, which state theirs, other ones."""
+        is_same = [self.ours.shapes.get(v) for v in ours.outputs] == [self.theirs.shapes.get(v) for v in theirs.outputs]
+        return not is_same and (len(self.ops_of(ours)) > 1 or ours.origin.op.kind == "TRANSPOSE_CONV")
+
+    def _close(self, bad: set[int]) -> set[int]:
+        """Nodes that share an operator with a bad one are bad as well; gives the operators."""
+        while True:
+            dropped = {op for node in self.ours.nodes if id(node) in bad for op in self.ops_of(node)}
+            more = {id(node) for node in self.ours.nodes if id(node) not in bad and dropped & self.ops_of(node)}
+            if not more:
+                return dropped
+            bad |= more
+
+    def _read_inside(self) -> set[int]:
+        """Nodes of the file that stay, but whose results, which no tensor holds, are read by what is fresh."""
+        read = {value for node in self.fresh for value in node.inputs} | {value for _, value in self.theirs.outputs}
+        return {
+            id(ours)
+            for ours, node in self.kept
+            for a, b in zip(ours.outputs, node.outputs, strict=True)
+            if b in read and isinstance(a, str)
+        }
+
+    def _stand_in(self) -> None:
+        """Find out what nodes without a partner stand for: what belongs together reads both in the same place."""
+        ours, theirs = self.ours.producers(), self.theirs.producers()
+        ends = [
+            (ours.get(self.ours.outputs[i][1]), theirs.get(self.theirs.outputs[j][1]))
+            for i, j in self.matching.outputs
+            if j is not None
+        ]
+        pending = [(a, b) for a, b in ends if a and b]
+        pending += [(self.partners[id(node)], node) for node in self.theirs.nodes if id(node) in self.partners]
+        taken = {id(node) for node in self.partners.values()}
+        while pending:
+            a, b = pending.pop()
+            if id(b) not in self.partners and id(a) not in taken and a.family == b.family:
+                self.partners[id(b)] = a
+                taken.add(id(a))
+            if self.partners.get(id(b)) is a and len(a.inputs) == len(b.inputs) and a.kind not in COMMUTATIVE:
+                operands = ((ours.get(x), theirs.get(y)) for x, y in zip(a.inputs, b.inputs, strict=True))
+                pending += [(x, y) for x, y in operands if x and y and id(y) not in self.partners]
+
+    def untouched_outputs(self) -> list[str]:
+        """Outputs of the file that the model computes as before."""
+        fresh = {id(node) for node in self.fresh}
+        touched: set[Ref] = set()
+        lefts, rights = list(self.ours.inputs.values()), list(self.theirs.inputs.values())
+        for i, j in self.matching.inputs:
+            if j is not None and self.ours.shapes[lefts[i]] != self.theirs.shapes[rights[j]]:
+                touched.add(rights[j])
+        for node in self.theirs.nodes:
+            if id(node) in fresh or touched.intersection(node.inputs):
+                touched.update(node.outputs)
+        return [
+            self.ours.outputs[i][0]
+            for i, j in self.matching.outputs
+            if j is not None and self.theirs.outputs[j][1] not in touched
+        ]
+
+
+class Splicing(Assembly):
+    """The file with what is fresh in it.
+
+    Args:
+        data: The file; None for a model without one.
+        dtype: numpy's type for new weights.
+    """
+
+    def __init__(self, data: memoryview | None, dtype: Any) -> None:
+        super().__init__(data)
+        self._dtype = dtype
+        self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
+        self.originals = list(self.graph.operators)  # by their indices in the original
+
+    def splice(self, comparison: Comparison, values: Values) -> None:
+        """Exchange what has changed. Weights of what stays are not touched."""
+        theirs = comparison.theirs
+        self.graph.operators = [op for number, op in enumerate(self.originals) if number not in comparison.dropped]
+        self._take_inputs(comparison)
+        for ours, node in comparison.kept:
+            self._take_tensors(node, ours, theirs)
+        places = {id(op): number for number, op in enumerate(self.originals)}
+        free = {v for node in comparison.ours.nodes for v in node.outputs} - set(self._tensors.values())
+        for node in comparison.fresh:
+            partner = comparison.partners.get(id(node))
+            if partner and partner.outputs[0] in free:
+                self._take_tensors(node, partner, theirs)
+                free -= set(partner.outputs)
+            place = self._after(min(comparison.ops_of(partner)), places) if partner else 0
+            self._emit(node, theirs, values, place, partner)
+        for ours, node in comparison.kept:
+            self._rewire(ours, node, comparison)
+        self._give(comparison)
+
+    def write_all(self, theirs: Network, values: Values) -> None:
+        """Write a whole model."""
+        for name, value in theirs.inputs.items():
+            self._tensors[value] = self.tensor(_with_batch(theirs, value), name)
+        self.graph.inputs = [self._tensors[value] for value in theirs.inputs.values()]
+        for node in theirs.nodes:
+            self._emit(node, theirs, values, 0)
+        self.graph.outputs = [self._tensors[value] for _, value in theirs.outputs]
+        for (name, _), index in zip(theirs.outputs, self.graph.outputs, strict=True):
+            self.graph.tensors[index].name = name.encode()
+
+    def _take_inputs(self, comparison: Comparison) -> None:
+        theirs = list(comparison.theirs.inputs.values())
+        for i, j in comparison.matching.inputs:
+            if j is None:
+                raise CannotExport(f"the model does not take {list(comparison.ours.inputs)[i]}")
+            self._tensors[theirs[j]] = int(self.graph.inputs[i])
+            self._resize(theirs[j], comparison.theirs)
+
+    def _take_tensors(self, node: Node, partner: Node, theirs: Network) -> None:
+        """Let the results of a node be in the tensors of its partner, for the same readers."""
+        for a, b in zip(partner.outputs, node.outputs, strict=False):
+            if isinstance(a, int):
+                self._tensors[b] = a
+                self._resize(b, theirs)
+
+    def _resize(self, value: Ref, theirs: Network) -> None:
+        tensor, shape = self.graph.tensors[self._tensors[value]], _with_batch(theirs, value)
+        if list(tensor.shape) != shape:
+            tensor.shape = shape
+            if tensor.shapeSignature is not None:
+                tensor.shapeSignature = [
+                    -1 if n == -1 else m for n, m in zip(tensor.shapeSignature, shape, strict=True)
+                ]
+
+    def _after(self, number: int, places: Mapping[int, int]) -> int:
+        """Where the operator with this index in the original would be now."""
+        for position, op in enumerate(self.graph.operators):
+            if places.get(id(op), -1) > number:
+                return position
+        return len(self.graph.operators)
+
+    def _emit(self, node: Node, theirs: Network, values: Values, place: int, partner: Node | None = None) -> None:
+        (value,) = node.outputs
+        if value not in self._tensors:
+            self._tensors[value] = self.tensor(_with_batch(theirs, value), node.name)
+        emission = Emission(
+            self,
+            node,
+            values(node),
+            [self._tensors[operand] for operand in node.inputs],
+            self._tensors[value],
+            [theirs.shapes[operand] for operand in node.inputs],
+            theirs.shapes[value],
+            self._dtype,
+            self._free_constants(partner) if partner else {},
+        )
+        made = emit(emission)
+        if self._is_fused(made[-1], node, theirs):
+            return
+        producers = {int(index): n for n, op in enumerate(self.graph.operators) for index in op.outputs}
+        place = max(place, *(1 + producers.get(index, -1) for op in made for index in op.inputs))
+        self.graph.operators[place:place] = made
+
+    def _free_constants(self, partner: Node) -> dict[str, int]:
+        weights = {attribute: slot.holder.tensor for attribute, slot in partner.weights.items()}
+        return {attribute: index for attribute, index in weights.items() if self.is_free(index)}
+
+    def _is_fused(self, op: Any, node: Node, theirs: Network) -> bool:
+        """Whether an activation could become part of the operator before it."""
+        function, operand = FUSED.get(self.kind(op)), node.inputs[0]
+        readers = len(theirs.consumers().get(operand, ())) + sum(v == operand for _, v in theirs.outputs)
+        before = next((o for o in self.graph.operators if int(o.outputs[0]) == self._tensors[operand]), None)
+        if function is None or before is None or readers != 1 or self.kind(before) not in FUSING:
+            return False
+        if before.builtinOptions.fusedActivationFunction:
+            return False
+        before.builtinOptions.fusedActivationFunction = function
+        before.outputs = op.outputs
+        return True
+
+    def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
+        """Let an operator that stays read what the model's layer reads."""
+        given = [self._tensors[value] for value in node.inputs if value in self._tensors]
+        before = [value for value in ours.inputs if value not in given and isinstance(value, int)]
+        after = [value for value in given if value not in ours.inputs]
+        for old, new in zip(before, after, strict=False):
+            for number in comparison.ops_of(ours):
+                self.reads(self.originals[number], old, new)
+
+    def _give(self, comparison: Comparison) -> None:
+        theirs, outputs = comparison.theirs.outputs, []
+        for i, j in comparison.matching.outputs:
+            if j is None:
+                raise CannotExport(f"the model does not give {comparison.ours.outputs[i][0]}")
+            outputs.append(self._tensors[theirs[j][1]])
+        taken = {j for _, j in comparison.matching.outputs}
+        for j, (name, value) in enumerate(theirs):
+            if j not in taken:
+                outputs.append(self._tensors[value])
+                self.graph.tensors[outputs[-1]].name = name.encode()
+                for signature in self.model.signatureDefs or []:
+                    signature.outputs.append(self._named(name, outputs[-1]))
+        self.graph.outputs = np.array(outputs, np.int32)
+
+    def _named(self, name: str, index: int) -> Any:
+        entry = self.schema.TensorMapT()
+        entry.name, entry.tensorIndex = name.encode(), index
+        return entry
+
+
+def _with_batch(network: Network, value: Ref) -> list[int]:
+    return [1, *(int(n or 0) for n in network.shapes[value])]
