@@ -112,14 +112,16 @@ def _add_parity(added: argparse.ArgumentParser) -> None:
 
 def _add_export(added: argparse.ArgumentParser) -> None:
     added.add_argument("candidate", metavar="MODEL.keras", help="your model: a .keras file, or file.py:function")
-    text = "the file that it was made from, or a known model's name"
-    added.add_argument("--like", required=True, metavar="ORIGINAL", help=text)
+    text = "the file that it was made from, or a known model's name; without it all operators are written anew"
+    added.add_argument("--like", metavar="ORIGINAL", help=text)
     text = "default: MODEL's name in this folder"
     added.add_argument("-o", "--output", type=Path, metavar="OUT.tflite", help=text)
     text = "how weights are stored (default: each as the original has it)"
     added.add_argument("--dtype", choices=["float16", "float32"], help=text)
     text = "replace MediaPipe's transposed convolution by the builtin one, which the stock interpreter runs"
     added.add_argument("--builtin-only", action="store_true", help=text)
+    text = "write a model that differs from the original in what all its outputs depend on"
+    added.add_argument("--allow-changes", action="store_true", help=text)
     added.add_argument("--no-verify", action="store_true", help="do not compare the result with the model")
     added.add_argument("--json", **JSON)
 
@@ -275,19 +277,18 @@ def export(arguments: argparse.Namespace) -> int:
     name = arguments.candidate.rpartition(":")[2] if ".py:" in arguments.candidate else Path(arguments.candidate).stem
     output = arguments.output or Path(f"{name}.tflite")
     check_output(output, ".tflite")
-    original = converter.read(_find(arguments.like))
+    original = converter.read(_find(arguments.like)) if arguments.like else None
     with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
+        from parity.exporting import Settings
         from parity.exporting import export as write
 
-        made = write(
-            original,
-            arguments.candidate,
-            output,
+        settings = Settings(
             dtype=arguments.dtype,
             only_builtin=arguments.builtin_only,
+            allow_changes=arguments.allow_changes,
             verify=not arguments.no_verify,
-            progress=status.update,
         )
+        made = write(original, arguments.candidate, output, settings, status.update)
     if arguments.json:
         print(json.dumps(made.as_dict() | {"output": str(output) if made.ok else None}, indent=2))
     else:

@@ -52,7 +52,7 @@ def audit(ours: Network, theirs: Network, matching: Matching) -> list[Finding]:
     for pair in matching.matches:
         found += _one_side_only(pair, wiring)
         if pair.ours and pair.theirs:
-            messages = [*_settings(pair.ours, pair.theirs), *wiring.differences(pair.ours, pair.theirs)]
+            messages = [*settings(pair.ours, pair.theirs), *wiring.differences(pair.ours, pair.theirs)]
             found += [_finding(pair, message) for message in messages]
     for node in matching.open_ours:
         found.append(Finding(node.name, op_of(node), f"{node.name}: the model has no {node.kind} for this", node))
@@ -84,7 +84,8 @@ def _describe(node: Node) -> str:
     return str(node.config["function"]) if node.kind == "activation" else node.kind.replace("_", " ")
 
 
-def _settings(ours: Node, theirs: Node) -> Iterator[str]:
+def settings(ours: Node, theirs: Node) -> Iterator[str]:
+    """How two nodes differ by themselves, without the layer's name."""
     if ours.kind != theirs.kind:
         yield f"it is {_article(_describe(theirs))}, the file has {_article(_describe(ours))}"
     else:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.audit import audit
+from converter.audit import Finding, audit, settings
 from converter.blueprint import blueprint
 from converter.emitters import UnknownLayer
 from converter.errors import CannotExport
@@ -87,8 +87,8 @@ class Writer:
         ours = network_of_blueprint(plan)
         matching = match(ours, self._network)
         findings = audit(ours, self._network, matching)
-        self.changes = tuple(finding.message for finding in findings)
         self._comparison = Comparison(plan, ours, self._network, matching, findings)
+        self.changes = tuple(_changes(self._comparison, findings))
         if findings:
             self._check(self._comparison, allow_changes=allow_changes)
 
@@ -140,6 +140,17 @@ class Writer:
 
     def _values(self, node: Node) -> dict[str, NDArray[np.float32]]:
         return _values(node, self._layers)
+
+
+def _changes(comparison: Comparison, findings: Sequence[Finding]) -> Iterable[str]:
+    """The findings, with one for both where something stands for what the audit found no partner for."""
+    replaced = {id(node) for node in comparison.partners.values()}
+    for finding in findings:
+        partner = comparison.partners.get(id(finding.theirs))
+        if partner and finding.ours is None and finding.theirs:
+            yield f"{finding.theirs.name}: {'; '.join(settings(partner, finding.theirs)) or 'it reads something else'}"
+        elif finding.theirs or finding.ours is None or id(finding.ours) not in replaced:
+            yield finding.message
 
 
 def _prevailing(plan: Blueprint) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # What a pipe gets: rows as wide as they need to be, never cut, so that `grep` finds what it looks for.
 PIPE_WIDTH = 10_000
+SHOWN_CHANGES = 8
 # Everything after a wrong layer is wrong, too: a table of all that hides the first.
 LAYERS_SHOWN, NOTES_SHOWN, NAME_WIDTH = 10, 3, 48
 
@@ -266,6 +267,12 @@ def print_conversion(console: Console, made: "Conversion") -> None:
 
 def print_export(console: Console, made: "Export", output: str) -> None:
     """What `unlite export` did."""
+    for note in made.notes:
+        console.print(note)
+    for change in made.changes[:SHOWN_CHANGES]:
+        console.print(f"changed: {change}")
+    if len(made.changes) > SHOWN_CHANGES:
+        console.print(f"… and {len(made.changes) - SHOWN_CHANGES} more changes; --json lists all")
     if made.verification:
         print_verification(console, made.verification, "model")
     for rounding in made.rounding:
@@ -275,5 +282,13 @@ def print_export(console: Console, made: "Export", output: str) -> None:
     if not made.ok:
         console.print("nothing was written; --no-verify writes the file as it is")
         return
-    what = "the original, byte for byte" if made.is_unchanged else "the original's graph with the model's weights"
-    console.print(f"wrote {output}: {what}, {len(made.data) / 1e6:.2f} MB")
+    console.print(f"wrote {output}: {_what(made)}, {len(made.data) / 1e6:.2f} MB")
+
+
+def _what(made: "Export") -> str:
+    if made.is_unchanged:
+        return "the original, byte for byte"
+    if made.is_anew:
+        return "a graph of its own"
+    spliced = ", and new operators for what has changed" if made.changes else ""
+    return f"the original's graph with the model's weights{spliced}"

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from converter.blueprint import blueprint
 from converter.errors import VerificationImpossible
 from converter.graph import Graph, Model
 from converter.reader import Source, read
@@ -75,7 +74,7 @@ def verify(
         if progress:
             progress(done, len(inputs))
     together = _run_candidate(run, [np.concatenate(values) for values in zip(*inputs[:BATCH], strict=True)])
-    names = list(blueprint(model.graph).outputs)
+    names = [model.graph.tensors[index].name for index in model.graph.outputs]
     comparisons = [
         compare(name, _joined(made, i) if i < len(made[0]) else None, _joined(plain, i), _joined(xnnpack, i))
         for i, name in enumerate(names)
