@@ -92,15 +92,16 @@ def measure(  # noqa: PLR0913 - settings, by keyword
     bench = Bench.of(original, detector)
     variants = list(bench.variants(designs, classes, progress))
     measured: list[Measured] = []
-    unchanged, rounds = {}, {}
+    seconds_of, unchanged, rounds = {}, {}, {}
     for name, runtime in runtimes.items():
         say = _Say(name, progress)
         timings = interleave(
             bench.contenders(runtime, variants, say.preparing), rounds=ROUNDS, seconds=seconds, progress=say.round
         )
+        seconds_of[name] = timings.of("detector")
         unchanged[name], rounds[name] = timings.ratio(["detector"], ["original"]), timings.rounds
         measured += [judge(name, variant, variants, timings, bench) for variant in variants]
-    return Heads(original.name, tuple(measured), unchanged, rounds, CANDIDATES, budget)
+    return Heads(original.name, tuple(measured), seconds_of, unchanged, rounds, CANDIDATES, budget)
 
 
 class _Say:

@@ -54,7 +54,7 @@ def write_plot(heads: Heads, path: Path) -> None:
             rows[1][0].set_ylabel("ms, every runtime")
             _legend(figure, rows[1], "outside right lower")
         figure.suptitle(f"{heads.model}: picture to detections against the number of classes")
-        figure.savefig(whole, format="svg", metadata={"Date": None})
+        figure.savefig(whole, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _legend(figure: "Figure", panels: Iterable["Axes"], place: Any) -> None:

@@ -90,7 +90,8 @@ class Heads:
     Attributes:
         model: The detector's name.
         measured: By runtime, design, classes.
-        unchanged: Runtime → how many times as long as in LiteRT with XNNPACK the unchanged detector takes there.
+        seconds: Runtime → what the unchanged detector takes there.
+        unchanged: Runtime → the same as a multiple of what it takes in LiteRT with XNNPACK.
         rounds: Runtime → number of rounds.
         candidates: How many anchors decoding and suppression had to do with.
         budget: Seconds from picture to detections; None: any.
@@ -99,6 +100,7 @@ class Heads:
 
     model: str
     measured: tuple[Measured, ...]
+    seconds: Mapping[str, Spread]
     unchanged: Mapping[str, Spread]
     rounds: Mapping[str, int]
     candidates: int
@@ -137,11 +139,16 @@ class Heads:
         return self.budget is None or self.best.total.median <= self.budget
 
     def per_class(self, design: str, runtime: str | None = None) -> float | None:
-        """Seconds that each further class costs from picture to detections; None where one number was measured."""
-        rows = self.rows(runtime or self.runtime, design)
+        """Seconds that each further class costs from picture to detections; None where one number was measured.
+
+        From ratios within each round, which repeat better than seconds do.
+        """
+        runtime = runtime or self.runtime
+        rows = self.rows(runtime, design)
         if len(rows) < 2:
             return None
-        return linear_regression([row.classes for row in rows], [row.total.median for row in rows]).slope
+        slope = linear_regression([row.classes for row in rows], [row.relative.median for row in rows]).slope
+        return slope * self.seconds[runtime].median
 
     @property
     def recommendation(self) -> str:
@@ -149,8 +156,8 @@ class Heads:
         best = self.best
         times = f"{best.ratio.median:.2f} times the unchanged {self.model}"
         chosen = (
-            f"For {_classes(best.classes)} in {best.runtime}, take {best.design}: {_ms(best.total.median)} from picture "
-            f"to detections, of which {_ms(best.model.median)} for the network, {times}."
+            f"For {_classes(best.classes)} in {best.runtime}, take {best.design}: {_ms(best.total.median)} from "
+            f"picture to detections, of which {_ms(best.model.median)} for the network, {times}."
         )
         return " ".join([chosen, *self._scaling(), *self._others(), *self._slow(), *self._budget()])
 
@@ -173,7 +180,8 @@ class Heads:
         each = sum(stage.median for name, stage in best.stages.items() if name in PER_DETECTION)
         second = min(others, key=lambda row: row.relative.median)
         if each:
-            enough = 2 + floor(max(second.total.median - best.total.median, 0) / each)
+            apart = max(second.relative.median - best.relative.median, 0) * self.seconds[self.runtime].median
+            enough = 2 + floor(apart / each)
             yield (
                 f"Its second stage takes {_ms(each)} for each detection: for {enough} or more in a picture, "
                 f"{second.design} is faster."
@@ -208,6 +216,7 @@ class Heads:
             "runtimes": {
                 name: {
                     "rounds": self.rounds[name],
+                    "unchanged_seconds": self.seconds[name].as_dict(),
                     "unchanged_times_litert": self.unchanged[name].as_dict(),
                     "seconds_per_class": {design: self.per_class(design, name) for design in self.designs},
                 }

@@ -69,7 +69,7 @@ def _litert(kernels: Kernels = "xnnpack", threads: int = 1, stored: StorageType 
 def _int8(subject: Subject) -> Run:
     from converter.quantize import quantize
 
-    return LiteRT(quantize(subject.store("float32"), "int8", [subject.example]), "xnnpack").run
+    return LiteRT(quantize(subject.store("float32"), "int8", [subject.example]).data, "xnnpack").run
 
 
 def _onnx(subject: Subject) -> Run:
@@ -106,7 +106,11 @@ def _eager(subject: Subject) -> Run:
 
 
 def _predict(subject: Subject) -> Run:
+    import keras
     from keras import tree
+
+    if keras.backend.backend() == "tensorflow":
+        _graphs("keras-predict")
 
     def run(inputs: Sequence[Array]) -> list[Array]:
         made = subject.model.predict(list(inputs) if len(inputs) > 1 else inputs[0], verbose=0)
@@ -120,14 +124,24 @@ def _compiled(subject: Subject) -> Run:
 
     if keras.backend.backend() == "jax":
         return keras_runner(subject.model)
-    tf = naive.tensorflow("runtime keras-compiled")
-    function = tf.function(lambda inputs: subject.model(inputs, training=False))
+    function = _graphs("keras-compiled").function(lambda inputs: subject.model(inputs, training=False))
 
     def run(inputs: Sequence[Array]) -> list[Array]:
         made = function(list(inputs) if len(inputs) > 1 else inputs[0])
         return [output.numpy() for output in keras.tree.flatten(made)]
 
     return run
+
+
+def _graphs(runtime: str) -> Any:
+    """TensorFlow, for graphs that it optimizes.
+
+    Without its remapper, which fuses activations: on PReLU that of version 2.21 gives up with an error, and on
+    `face_detection_short_range` it ends the process.
+    """
+    tf = naive.tensorflow(f"runtime {runtime}")
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    return tf
 
 
 TENSORFLOW = ("tensorflow", "tensorflow")

@@ -1,0 +1,142 @@
+"""Measure and write `docs/heads.md` and `docs/heads.svg`: `tox exec -e bench -- python -m benchmarks.heads_page`."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.exports import exports, operators
+from converter.errors import VerificationImpossible
+from parity.heads import measure
+from parity.heads_plot import write_plot
+from parity.heads_report import cells
+from parity.heads_verdict import Heads
+from parity.latency import interleave
+from parity.runners import Array, LiteRT
+from parity.runtimes import RUNTIMES, parse_runtimes
+from parity.verification import seeded_inputs
+from tests.models import converted, original
+
+NAME = "palm_detection_full"
+DOCS = Path(__file__).parent.parent / "docs"
+SECONDS = 40.0
+SHOWN = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "PRELU",
+    "VAR_HANDLE",
+    "READ_VARIABLE",
+    "NEG",
+    "RELU",
+    "MUL",
+    "ADD",
+    "TRANSPOSE",
+)
+
+
+def table(columns: list[str], rows: Iterator[list[str]]) -> str:
+    """Markdown; columns that start with `#` are right-aligned."""
+    lines = [[name.lstrip("#") for name in columns], ["--:" if name.startswith("#") else "---" for name in columns]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *rows])
+
+
+def designs(heads: Heads) -> Iterator[list[str]]:
+    """Per design and number of classes, in the first runtime."""
+    for row in heads.rows(heads.runtime):
+        yield [*cells(row), "slow" if row.is_slow else "ok"]
+
+
+def curves(heads: Heads) -> Iterator[list[str]]:
+    """Per runtime and design: the networks' milliseconds, and times the unchanged detector."""
+    for runtime in heads.unchanged:
+        for design in heads.designs:
+            rows = heads.rows(runtime, design)
+            slope = heads.per_class(design, runtime) or 0.0
+            shown = (f"{1000 * row.model.median:.2f} ({row.ratio.median:.2f}×)" for row in rows)
+            yield [runtime, design, *shown, f"{1000 * slope:.4f}"]
+
+
+def places(heads: Heads) -> Iterator[list[str]]:
+    """Per runtime: what the unchanged detector takes."""
+    for name, ratio in heads.unchanged.items():
+        seconds = f"{1000 * heads.seconds[name].median:.2f}"
+        yield [name, RUNTIMES[name].text, seconds, f"{ratio.median:.2f}", str(heads.rounds[name])]
+
+
+def files() -> Iterator[list[str]]:
+    """Per export of the unchanged detector: latency, operators, and whether it computes the same."""
+    old = original(NAME)
+    example = seeded_inputs(old.graph, 1)[0]
+    made = {"the original": bytes(old.data)} | exports(old, converted(NAME), example)
+    runs = {name: LiteRT(data, "xnnpack") for name, data in made.items()}
+    contenders = {name: partial(run.run, example) for name, run in runs.items()}
+    timings = interleave(contenders, rounds=100, seconds=90)
+    truth = runs["the original"].run(example)
+    for name, data in made.items():
+        ratio, counts = timings.ratio([name], ["the original"]), operators(data)
+        numbers = [f"{1000 * timings.of(name).median:.2f}", f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"]
+        shown = [str(counts[kind] or "") for kind in SHOWN]
+        others = str(counts.total() - sum(counts[kind] for kind in SHOWN))
+        yield [name, *numbers, _plain(data, example), *shown, others, _same(truth, runs[name].run(example))]
+
+
+def _plain(data: bytes, example: list[Array]) -> str:
+    """Milliseconds with the portable kernels."""
+    try:
+        run = LiteRT(data, "plain")
+        return f"{1000 * interleave({'plain': lambda: run.run(example)}, rounds=10).of('plain').median:.0f}"
+    except (VerificationImpossible, RuntimeError):
+        return "refused"
+
+
+def _same(truth: list[Array], made: list[Array]) -> str:
+    by_shape = {output.shape: output for output in made}
+    error = max(float(np.abs(output - by_shape[output.shape]).max()) for output in truth)
+    return f"within {error:.0e}" if np.isfinite(error) else "no: not finite"
+
+
+def main() -> None:
+    """Write both files."""
+    page, rows = DOCS / "heads.md", list(files())
+    heads = measure(original(NAME), runtimes=parse_runtimes(["all"]), seconds=SECONDS, progress=_tell)
+    classes = [f"#{row.classes}" for row in heads.rows(heads.runtime, heads.designs[0])]
+    numbers = ["#network, ms", "#quartiles", "#× unchanged", "#expected", "#× 1 class", "#heads, ms", "#decoding, ms"]
+    parts = {
+        "recommendation": heads.recommendation,
+        "designs": table(["design", "#classes", *numbers, "#picture to detections, ms", "verdict"], designs(heads)),
+        "runtimes": table(["runtime", "what it is", "#ms", "#× litert", "#rounds"], places(heads)),
+        "curves": table(["runtime", "design", *classes, "#ms per class"], curves(heads)),
+        "exports": table(
+            [
+                "file",
+                "#ms",
+                "#× original",
+                "#ms, portable kernels",
+                *(f"#{kind}" for kind in SHOWN),
+                "#others",
+                "same?",
+            ],
+            iter(rows),
+        ),
+    }
+    text = page.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        before, start, rest = text.partition(f"<!-- {name} -->
+")
+        _, end, after = rest.partition("
+<!-- end -->")
+        if not end:
+            sys.exit(f"{page} has no place for {name}")
+        text = before + start + part + end + after
+    write_plot(heads, DOCS / "heads.svg")
+    page.write_text(text, encoding="utf-8")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"\r{line:<72}")
+
+
+if __name__ == "__main__":
+    main()

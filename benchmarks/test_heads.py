@@ -1,0 +1,67 @@
+"""What a head for n classes costs: pytest-benchmark's numbers per design, classes and runtime, and asserted ratios."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from converter.heads import Design
+from parity.heads import CLASSES, DESIGNS, measure
+from parity.heads_bench import Bench, Variant
+from parity.runtimes import RUNTIMES, parse_runtimes
+from tests.models import original
+
+NAME = "palm_detection_full"
+# Those that take seconds to prepare for one model: `python -m benchmarks.heads_page` measures their whole curve.
+SLOW = ("litert-int8", "onnx", "keras-eager", "keras-predict", "keras-compiled", "naive")
+CASES = [
+    (runtime, design, classes)
+    for runtime in RUNTIMES
+    for design in DESIGNS
+    for classes in (CLASSES if runtime not in SLOW else (CLASSES[0], CLASSES[-1]))
+]
+ROUNDS, SECONDS = 20, 60.0
+# Times the same design with one class, for the recommended design.
+LIMITS = {7: 1.02, 91: 1.10}
+
+
+@cache
+def bench() -> Bench:
+    return Bench.of(original(NAME))
+
+
+@cache
+def variant(design: Design, classes: int) -> Variant:
+    return next(bench().variants([design], [classes]))
+
+
+@pytest.mark.parametrize(("runtime", "design", "classes"), CASES)
+def test_network(runtime: str, design: Design, classes: int, benchmark: Any) -> None:
+    """The network that a design adds or changes; of `two_stage`, the second stage alone."""
+    benchmark.group = f"{NAME}, {runtime}"
+    measured = variant(design, classes)
+    cost, before = bench().cost(measured)
+    benchmark.extra_info |= cost.as_dict() | {
+        "design": design,
+        "classes": classes,
+        "runtime": runtime,
+        "expected_times_unchanged": max(cost.multiply_adds / before.multiply_adds, cost.bytes / before.bytes),
+    }
+    run = RUNTIMES[runtime].make(measured.subject)
+    made = benchmark.pedantic(run, [measured.subject.example], rounds=ROUNDS, warmup_rounds=2)
+    # int8 may store an output's extents otherwise; its last one is the number of classes there as well
+    assert classes in {output.shape[-1] for output in made}
+
+
+def test_the_best_design_scales(report: list[str]) -> None:
+    """Interleaved, so that the machine's drift is in all of them."""
+    found = measure(original(NAME), runtimes=parse_runtimes(), seconds=SECONDS)
+    report += [
+        f"{row.name}: {1000 * row.model.median:.2f} ms, {row.growth.median:.3f} times its fewest classes, "
+        f"{row.ratio.median:.3f} times the unchanged detector, expected {row.expected:.3f}"
+        for row in found.measured
+    ]
+    report.append(found.recommendation)
+    growth = {row.classes: row.growth.median for row in found.rows(found.runtime, found.best.design)}
+    assert {classes for classes, limit in LIMITS.items() if growth[classes] > limit} == set()
+    assert not any(row.is_slow for row in found.measured)
