@@ -51,7 +51,7 @@ class OutputNotWritten(UnliteError):
 
 
 class MissingBackend(UnliteError):
-    """Keras, or the back end it is configured for, is not installed."""
+    """Keras, its back end, or another package that this needs is not installed."""
 
 
 class VerificationImpossible(UnliteError):

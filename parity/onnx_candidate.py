@@ -193,7 +193,8 @@ class _Graph:
                 node.input[place] = renamed.get(name, name)
         float32 = onnx.TensorProto.FLOAT
         for name in fed:
-            model.graph.input.append(onnx.helper.make_tensor_value_info(FED + name, float32, self.extents(name)))
+            extents = [extent or None for extent in self.extents(name)]  # 0 is a free one
+            model.graph.input.append(onnx.helper.make_tensor_value_info(FED + name, float32, extents))
         del model.graph.output[:]
         for node in self.nodes:
             for name in node.output:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.errors import VerificationImpossible
+from converter.errors import BadCandidate, MissingBackend, VerificationImpossible
 from converter.rewrite import with_outputs
 
 Array = NDArray[np.float32]
@@ -70,6 +70,40 @@ class LiteRT:
     def tensor(self, index: int) -> Array:
         """One of the tensors to `keep`, as the last run left it (a copy)."""
         return np.asarray(self._interpreter.get_tensor(index))
+
+
+class OnnxRuntime:
+    """An ONNX model in ONNX Runtime as it comes, one thread.
+
+    Args:
+        data: The file.
+
+    Raises:
+        MissingBackend: ONNX Runtime is not installed.
+        BadCandidate: It refuses the model.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingBackend(f"ONNX cannot be run: {error}", hint="pip install 'unlite[onnx]'") from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        try:
+            self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise BadCandidate(f"ONNX Runtime refuses the model: {error}") from error
+        self._inputs = [entry.name for entry in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """One call: one array per input of the file, in its order → one array per output, in its order."""
+        try:
+            made: list[Array] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        except Exception as error:
+            raise BadCandidate(f"ONNX Runtime cannot run the model: {error}") from error
+        return made
 
 
 def keras_runner(model: Any) -> Run:

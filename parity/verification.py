@@ -1,6 +1,6 @@
 """Is the Keras model the same as the `.tflite` file? Outputs only, on seeded inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,30 +63,61 @@ def verify(
         raise ValueError(f"seeds is {seeds}; nothing would be compared")
     model = source if isinstance(source, Model) else read(source)
     reference = Reference(model)
-    run = keras_runner(candidate)
     inputs = seeded_inputs(model.graph, seeds)
-    plain, xnnpack, made = [], [], []
+    names = [model.graph.tensors[index].name for index in model.graph.outputs]
+    known = (reference.plain, reference.xnnpack)
+    comparisons = agreement(names, inputs, keras_runner(candidate), known, progress=progress)
+    return Verification(comparisons, len(inputs), tuple(reference.notes))
+
+
+def agreement(  # noqa: PLR0913 - settings, by keyword
+    names: Sequence[str],
+    inputs: Sequence[list[Array]],
+    run: Run,
+    known: Sequence[Run],
+    *,
+    kernel_errors: Mapping[str, float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Comparison, ...]:
+    """Run a candidate and what is known to be right on the same inputs, and compare every output.
+
+    Args:
+        names: The outputs'.
+        inputs: Per run one array per input.
+        run: The candidate.
+        known: What is right. The first is what the candidate is measured against; how far the farthest of the others
+            is from that one is the spread.
+        kernel_errors: Output → what the candidate's runtime is known to be off by there, whatever the model.
+        progress: Called with (inputs done, inputs in all).
+    """
+    made: list[list[Array]] = []
+    right: list[list[list[Array]]] = [[] for _ in known]
     # One at a time, as LiteRT runs them: back ends choose other kernels, and round otherwise, for other batches.
     for done, values in enumerate(inputs, start=1):
-        plain.append(reference.plain(values))
-        xnnpack.append(reference.xnnpack(values))
+        for outputs, known_run in zip(right, known, strict=True):
+            outputs.append(known_run(values))
         made.append(_run_candidate(run, values))
         if progress:
             progress(done, len(inputs))
     together = _run_candidate(run, [np.concatenate(values) for values in zip(*inputs[:BATCH], strict=True)])
-    names = [model.graph.tensors[index].name for index in model.graph.outputs]
-    comparisons = [
-        compare(name, _joined(made, i) if i < len(made[0]) else None, _joined(plain, i), _joined(xnnpack, i))
-        for i, name in enumerate(names)
-    ]
-    comparisons = [
-        _in_a_batch(comparison, _joined(made[:BATCH], i), together[i])
-        if comparison.verdict is Verdict.OK
-        else comparison
-        for i, comparison in enumerate(comparisons)
-    ]
+    comparisons = []
+    for i, name in enumerate(names):
+        truth, *others = (_joined(outputs, i) for outputs in right)
+        own = _joined(made, i) if i < len(made[0]) else None
+        comparison = compare(
+            name, own, truth, _farthest(others, truth), kernel_error=(kernel_errors or {}).get(name, 0.0)
+        )
+        if comparison.verdict is Verdict.OK:
+            comparison = _in_a_batch(comparison, _joined(made[:BATCH], i), together[i])
+        comparisons.append(comparison)
     comparisons += [extra(f"output {i}", _joined(made, i)) for i in range(len(names), len(made[0]))]
-    return Verification(tuple(comparisons), len(inputs), tuple(reference.notes))
+    return tuple(comparisons)
+
+
+def _farthest(others: Sequence[Array], truth: Array) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):  # `compare` says what is not finite
+        distances = [np.abs(other - truth).max(initial=0) for other in others]
+    return others[int(np.argmax(distances))]  # NaN is farthest
 
 
 def _run_candidate(run: Run, values: list[Array]) -> list[Array]:

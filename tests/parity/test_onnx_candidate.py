@@ -160,6 +160,16 @@ def test_padding_in_words_or_in_pixels(attributes: dict[str, Any], tmp_path: Pat
     assert outcome.findings == ()
 
 
+def test_free_batch(tmp_path: Path) -> None:
+    data, model = convolution(auto_pad="SAME_UPPER")
+    for end in (*model.graph.input, *model.graph.output):
+        end.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, tmp_path / "conv.onnx")
+    outcome = parity.layers(converter.read(data), tmp_path / "conv.onnx")
+    assert outcome.ok, outcome.guilty
+    assert outcome.layers[0].isolated
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

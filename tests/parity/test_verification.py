@@ -13,7 +13,8 @@ import parity
 from converter.errors import VerificationImpossible
 from fixtures.builder import Builder
 from parity.compare import RELATIVE, SPREADS, Verdict, compare
-from parity.verification import RANGES, seeded_inputs
+from parity.runners import Run
+from parity.verification import RANGES, agreement, seeded_inputs
 from tests.models import converted, original
 
 NAME = "palm_detection_full"
@@ -167,6 +168,27 @@ def test_kernels_that_disagree_prove_nothing() -> None:
     wild = REFERENCE + np.float32(1)
     assert compare("t", REFERENCE, REFERENCE, wild).verdict is Verdict.UNDECIDED
     assert compare("t", np.zeros_like(REFERENCE), REFERENCE, wild).verdict is Verdict.UNDECIDED
+
+
+def test_spread_is_the_farthest_of_what_is_known() -> None:
+    def run(factor: float) -> Run:
+        return lambda inputs: [inputs[0] * np.float32(factor)]
+
+    inputs = [[REFERENCE[:1]], [REFERENCE[1:]]]
+    known = [run(1), run(1.00001), run(1.001), run(1.0001)]
+    (comparison,) = agreement(["t"], inputs, run(1.002), known)
+    assert comparison.verdict is Verdict.OK
+    assert comparison.spread == pytest.approx(1e-3, rel=1e-3)
+    assert agreement(["t"], inputs, run(1.002), known[:2])[0].verdict is Verdict.DIFFERS
+    for bad in ([*known, run(np.nan)], [run(np.inf), run(np.inf)]):
+        assert agreement(["t"], inputs, run(1.002), bad)[0].verdict is Verdict.NOT_FINITE
+
+
+def test_what_a_runtime_is_known_to_be_off_by_comes_on_top() -> None:
+    candidate = REFERENCE + np.float32(1e-4)
+    assert compare("t", candidate, REFERENCE, OTHER_KERNELS).verdict is Verdict.DIFFERS
+    assert compare("t", candidate, REFERENCE, OTHER_KERNELS, kernel_error=9e-5).verdict is Verdict.DIFFERS
+    assert compare("t", candidate, REFERENCE, OTHER_KERNELS, kernel_error=1e-4).verdict is Verdict.OK
 
 
 def test_absence_and_other_shapes_never_pass() -> None:

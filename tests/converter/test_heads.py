@@ -1,0 +1,179 @@
+"""Other classes for a detector: the new branches give what they should, and everything else is untouched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import converter
+import parity
+from converter.errors import BadHead
+from converter.heads import DESIGNS, PRIOR, REGION, find_head, region_classifier, replace_classes
+from converter.keras_network import keras_network
+from converter.writer import write
+from parity.reference import Reference
+from parity.runners import keras_runner
+from parity.verification import seeded_inputs
+from tests import models
+from tests.detectors import DETECTORS, detector, detector_file
+from tests.networks import transferred
+
+CLASSES = 7
+REPLACING: list[Any] = [design for design in DESIGNS if design != "two_stage"]
+
+
+def outputs(model: Any, seed: int = 0) -> list[np.ndarray]:
+    x = np.random.default_rng(seed).uniform(-1, 1, (1, *model.input_shape[1:])).astype(np.float32)
+    return keras_runner(model)([x])
+
+
+def logits_last(made: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """All six detectors give regressors first."""
+    assert made[0].shape[-1] > made[1].shape[-1]
+    return list(made)
+
+
+@pytest.mark.parametrize("design", REPLACING)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_everything_but_the_classes_is_bit_equal(name: str, design: Any) -> None:
+    model = detector(name)
+    new = replace_classes(model, CLASSES, design)
+    before, after = logits_last(outputs(model)), outputs(new)
+    np.testing.assert_array_equal(after[0], before[0])
+    if design == "gated":
+        np.testing.assert_array_equal(after[1], before[1])
+        assert after[2].shape == (*before[1].shape[:2], CLASSES)
+        assert not after[2].any()  # every class equally likely
+    else:
+        assert after[1].shape == (*before[1].shape[:2], CLASSES)
+        # The same sums in a kernel for other channels: rounding alone.
+        limit = 1e-6 * np.ptp(before[1])
+        np.testing.assert_allclose(after[1], np.repeat(before[1], CLASSES, axis=-1), rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("design", REPLACING)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_exported_and_reloaded_still_so(name: str, design: Any) -> None:
+    file, model = detector_file(name), detector(name)
+    data = write(file, replace_classes(model, CLASSES, design))
+    back = converter.convert(data)
+    before, after = outputs(model), outputs(back)
+    np.testing.assert_array_equal(after[0], before[0])
+    for inputs in seeded_inputs(file.graph, 1)[:1]:
+        for kernels in ("plain", "xnnpack"):
+            old, new = (getattr(Reference(each), kernels)(inputs) for each in (file, converter.read(data)))
+            np.testing.assert_array_equal(new[0], old[0])
+            if design == "gated":
+                np.testing.assert_array_equal(new[1], old[1])
+
+
+@pytest.mark.parametrize("design", REPLACING)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_fresh_heads_agree_in_litert_and_start_with_few_objects(name: str, design: Any) -> None:
+    file = detector_file(name)
+    new = replace_classes(detector(name), CLASSES, design, start="fresh")
+    verification = parity.verify(write(file, new, "float32"), new, seeds=1)
+    assert verification.ok, verification.as_dict()
+    made = outputs(new)[-1]
+    assert made.std() > 0
+    biases = [layer.get_weights()[-1] for layer in new.layers if layer.weights]
+    priors = [bias for bias in biases if np.allclose(1 / (1 + np.exp(-bias)), PRIOR)]
+    assert len(priors) == (0 if design == "gated" else len(find_head(keras_network(new)).branches))
+
+
+@pytest.mark.parametrize("name", ["blaze_palm", "blaze_face", "palm_192"])
+def test_hand_written_models(name: str) -> None:
+    model, _ = transferred(name)
+    new = replace_classes(model, CLASSES)
+    before, after = outputs(model), outputs(new)
+    np.testing.assert_array_equal(after[0], before[0])
+    assert after[1].shape[-1] == CLASSES
+
+
+def test_model_within_a_model() -> None:
+    inner = models.converted("face_detection_short_range")
+    inputs = keras.Input(inner.input_shape[1:])
+    model = keras.Model(inputs, inner(inputs))
+    new = replace_classes(model, 3)
+    np.testing.assert_array_equal(outputs(new)[0], outputs(inner)[0])
+
+
+def test_the_old_model_is_not_touched() -> None:
+    model = models.converted("face_detection_short_range")
+    before = [w.copy() for w in model.get_weights()]
+    new = replace_classes(model, CLASSES)
+    assert new.name == model.name
+    for variable in new.weights:
+        variable.assign(ops.zeros_like(variable))
+    for old, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_further_classes_start_as_the_first_and_old_ones_stay() -> None:
+    first = replace_classes(models.converted("face_detection_short_range"), 2, start="fresh")
+    for seed, layer in enumerate(layer for layer in first.layers if layer.name.startswith("classificator_")):
+        rng = np.random.default_rng(seed)
+        layer.set_weights([rng.normal(size=w.shape).astype(np.float32) for w in layer.get_weights()])
+    second = replace_classes(first, 4)
+    before, after = outputs(first)[1], outputs(second)[1]
+    np.testing.assert_allclose(after, before[..., [0, 1, 0, 0]], rtol=0, atol=1e-6 * np.ptp(before))
+    np.testing.assert_array_equal(outputs(replace_classes(first, 1))[1].shape, (1, 896, 1))
+
+
+def test_saved_and_loaded(tmp_path: Any) -> None:
+    for design in REPLACING:
+        new = replace_classes(detector("face_detection_full_range_sparse"), 3, design)
+        converter.save(new, tmp_path / "new.keras")
+        for a, b in zip(outputs(new), outputs(converter.load(tmp_path / "new.keras")), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_branches_by_name() -> None:
+    """A detector that nobody knows, whose regressors have no telling number of values."""
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu")(inputs)
+    ends = [layers.Reshape((-1, k))(layers.Conv2D(2 * k, 1, name=n)(x)) for n, k in (("boxes", 5), ("objects", 1))]
+    model = keras.Model(inputs, ends)
+    with pytest.raises(BadHead, match=r"no detection head.*\nhint: .*branches="):
+        replace_classes(model, 3)
+    new = replace_classes(model, 3, branches=["objects"])
+    before, after = outputs(model), outputs(new)
+    np.testing.assert_array_equal(after[0], before[0])
+    assert after[1].shape == (1, 128, 3)
+
+
+def test_region_classifier() -> None:
+    classifier = replace_classes(detector("palm_detection_full"), CLASSES, "two_stage")
+    assert classifier.input_shape == (None, REGION, REGION, 3)
+    assert not outputs(classifier)[0].any()
+    fresh = region_classifier(CLASSES, "fresh")
+    verification = parity.verify(write(None, fresh), fresh, seeds=2)
+    assert verification.ok, verification.as_dict()
+
+
+def other_tail() -> Any:
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(4, 1, name="logits")(inputs)
+    return keras.Model(inputs, layers.Reshape((-1, 1))(layers.Softmax()(x)))
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (lambda: models.converted("hand_landmark_lite"), {}, "hand_landmark_lite has no detection head"),
+        (lambda: detector("pose_detection"), {"n": 0}, "0 classes make no detector"),
+        (lambda: detector("pose_detection"), {"n": True}, "True classes"),
+        (lambda: detector("pose_detection"), {"n": 2.0}, "2.0 classes"),
+        (lambda: detector("pose_detection"), {"design": "huge"}, "no design 'huge'.*\nhint: designs: joint, gated"),
+        (lambda: detector("pose_detection"), {"start": "late"}, "starts 'late'"),
+        (lambda: detector("pose_detection"), {"branches": ["nobody"]}, "no convolution 'nobody'"),
+        (lambda: detector("pose_detection"), {"branches": ["conv2d"]}, "comes after the classification branch"),
+        (other_tail, {"branches": ["logits"]}, "softmax.* comes after the classification branch"),
+    ],
+)
+def test_bad_input(model: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadHead, match=f"(?s){message}"):
+        replace_classes(model(), **({"n": 3} | settings))
