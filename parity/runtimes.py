@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from converter.errors import MissingRuntime
+from converter.reader import read
 from parity import naive
 from parity.runners import Array, Kernels, LiteRT, Run, keras_runner
 
@@ -79,9 +80,8 @@ def _onnx(subject: Subject) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        to_onnx(subject.store("float32")), options, providers=["CPUExecutionProvider"]
-    )
+    data = to_onnx(read(subject.store(None)), subject.model)
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
 
     def run(inputs: Sequence[Array]) -> list[Array]:
@@ -154,7 +154,7 @@ RUNTIMES: Mapping[str, Runtime] = {
     "litert-fp32": Runtime("LiteRT with XNNPACK, one thread, weights stored as float32", _litert(stored="float32")),
     "litert-fp16": Runtime("LiteRT with XNNPACK, one thread, weights stored as float16", _litert(stored="float16")),
     "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8),
-    "onnx": Runtime("ONNX Runtime, one thread", _onnx, ("onnxruntime", "onnx")),
+    "onnx": Runtime("ONNX Runtime, one thread", _onnx, ("tf2onnx", "onnx")),
     "keras-eager": Runtime("the Keras model, called", _eager),
     "keras-predict": Runtime("the Keras model's `predict`", _predict),
     "keras-compiled": Runtime("the Keras model as one compiled function", _compiled),

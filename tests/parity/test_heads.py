@@ -266,7 +266,7 @@ def test_what_is_asked_for() -> None:
 
 
 def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "onnxruntime" else True)
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "tf2onnx" else True)
     assert list(parse_runtimes(["litert"])) == ["litert"]
-    with pytest.raises(MissingRuntime, match=r"needs onnxruntime(.|\n)*pip install 'unlite\[onnx\]'"):
+    with pytest.raises(MissingRuntime, match=r"needs tf2onnx(.|\n)*pip install 'unlite\[onnx\]'"):
         parse_runtimes(["litert,onnx"])
