@@ -6,7 +6,7 @@ Apache-2.0.
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -118,19 +118,24 @@ def find(name: str) -> Detector:
 
 
 def for_shapes(input_shape: Sequence[int], output_shapes: Sequence[Sequence[int]]) -> Detector:
-    """The known detector that has these tensors.
+    """The known detector that has these tensors, if need be at another size of the input.
 
     Args:
         input_shape: [height, width, channels].
         output_shapes: Of every output, without the batch.
 
     Raises:
-        BadDetector: None has.
+        BadDetector: None has, or several have.
     """
-    for detector in known():
-        boxes = (detector.boxes, detector.coordinates)
-        if tuple(input_shape[:2]) == (detector.height, detector.width) and boxes in {tuple(s) for s in output_shapes}:
-            return detector
+    height, width = input_shape[:2] if len(input_shape) > 1 else (0, 0)
+    given = {tuple(shape) for shape in output_shapes}
+    resized = [replace(detector, height=height, width=width) for detector in known()]
+    for own, other in zip(known(), resized, strict=True):
+        if own == other and (own.boxes, own.coordinates) in given:
+            return own
+    fitting = [detector for detector in resized if (detector.boxes, detector.coordinates) in given]
+    if len(fitting) == 1:
+        return fitting[0]
     shapes = ", ".join("×".join(map(str, shape)) for shape in output_shapes)
     size = "×".join(map(str, input_shape))
     raise BadDetector(

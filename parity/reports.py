@@ -240,10 +240,13 @@ def print_look(console: Console, seen: dict[str, Any]) -> None:
     rows, size = seen["detections"], f"{seen['width']}×{seen['height']}"
     console.print(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
     if rows:
-        shown = table("#score", "#left", "#top", "#width", "#height", *(f"#{name}" for name in rows[0]["keypoints"]))
+        has_classes = any(row["class"] for row in rows)  # with one class alone all are 0
+        columns = ("#class",) * has_classes + ("#score", "#left", "#top", "#width", "#height")
+        shown = table(*columns, *(f"#{name}" for name in rows[0]["keypoints"]))
         for row in rows:
             points = (", ".join(_number(value, ".0f") for value in point) for point in row["keypoints"].values())
-            shown.add_row(f"{row['score']:.3f}", *(_number(value, ".1f") for value in row["box"].values()), *points)
+            first = (str(row["class"]),) * has_classes + (f"{row['score']:.3f}",)
+            shown.add_row(*first, *(_number(value, ".1f") for value in row["box"].values()), *points)
         console.print(shown)
     for hand in seen.get("hands", ()):
         console.print(f"{hand['handedness']} hand, {hand['handedness_score']:.2f}, presence {hand['presence']:.2f}")

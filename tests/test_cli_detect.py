@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import converter
+from converter.heads import replace_classes
+from converter.surgery import resize_input
 from fixtures import architectures
 from fixtures.builder import Builder
 from fixtures.pictures import picture
@@ -200,3 +202,18 @@ def test_demo_says_when_the_models_differ() -> None:
     text, is_same = find_hands(lite, full, Path("hands.png"))
     assert not is_same
     assert "differs: " in text
+
+
+@pytest.mark.parametrize("design", ["joint", "gated"])
+def test_new_classes_start_by_detecting_as_before(design: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.converted("palm_detection_full"), 7, design), "seven.keras")
+    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "seven.keras", "--against", "palm_detection_full")
+    assert code == 0
+    assert "same: 1 found by both" in out
+
+
+def test_model_with_a_larger_input_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(resize_input(models.converted("palm_detection_full"), 256, 256), "large.keras")
+    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "large.keras")
+    assert code == 0
+    assert "1 found" in out

@@ -45,7 +45,7 @@ class Detections:
 
 
 def check_outputs(shapes: Sequence[Sequence[int]], detector: Detector) -> None:
-    """Check that a model has this detector's two outputs.
+    """Check that a model has this detector's outputs: regressors and logits, perhaps class logits of their own.
 
     Args:
         shapes: Of its outputs, without the batch.
@@ -55,22 +55,34 @@ def check_outputs(shapes: Sequence[Sequence[int]], detector: Detector) -> None:
         BadDetector: They are not those of this detector.
     """
     boxes = [tuple(shape) for shape in shapes if len(shape) == 2 and shape[0] == detector.boxes]
-    if len(shapes) != 2 or len(boxes) != 2 or (detector.boxes, detector.coordinates) not in boxes:
+    is_gated = len(boxes) == 3 and 1 in _last(boxes[:2])
+    if len(shapes) != len(boxes) or not (len(boxes) == 2 or is_gated) or detector.coordinates not in _last(boxes[:2]):
         raise BadDetector(
             f"detector {detector.name!r} has outputs [{detector.boxes}, {detector.coordinates}] and "
             f"[{detector.boxes}, classes]; the model's are {[tuple(shape) for shape in shapes]}"
         )
 
 
+def _last(shapes: Sequence[Sequence[int]]) -> list[int]:
+    return [shape[-1] for shape in shapes]
+
+
 def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tuple[Floats, Floats]:
-    """Tell a detector's two outputs apart by their last axis, whatever their order: [N, coordinates], [N, classes].
+    """Tell a detector's outputs apart by their last axis, whatever their order: [N, coordinates], [N, classes].
+
+    A third output has class logits beside the objectness (`converter.heads`, design `gated`): the objectness is then
+    the logit of the most likely class, and the others have none.
 
     Raises:
         BadDetector: They are not those of this detector.
     """
     check_outputs([output.shape[1:] for output in outputs], detector)
-    first, second = outputs[0][0], outputs[1][0]
-    return (first, second) if first.shape[1] == detector.coordinates else (second, first)
+    first, second, *gated = (output[0] for output in outputs)
+    regressors, logits = (first, second) if first.shape[1] == detector.coordinates else (second, first)
+    if not gated:
+        return regressors, logits
+    is_best = np.arange(gated[0].shape[1]) == gated[0].argmax(axis=1)[:, None]
+    return regressors, np.where(is_best, logits, -np.inf).astype(np.float32)
 
 
 def decode(regressors: Floats, logits: Floats, detector: Detector, class_logits: Floats | None = None) -> Detections:

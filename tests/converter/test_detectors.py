@@ -39,6 +39,11 @@ def test_known_detectors(name: str, boxes: int, coordinates: int) -> None:
     assert for_shapes((detector.height, detector.width, 3), shapes[::-1]) is detector
 
 
+def test_known_detector_at_another_size() -> None:
+    made = for_shapes((256, 320, 3), [(256 // 8 * 320 // 8 * 2 + 16 * 20 * 6, 18), (1, 1)])
+    assert (made.name, made.height, made.width) == ("palm", 256, 320)
+
+
 def test_detectors_can_be_told_apart_by_their_shapes() -> None:
     assert len({(d.height, d.width, d.boxes, d.coordinates) for d in known()}) == len(known())
 

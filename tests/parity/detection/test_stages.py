@@ -61,6 +61,18 @@ def test_outputs_are_told_apart_whatever_their_order() -> None:
             regressors_and_logits(outputs, TINY)
 
 
+def test_class_logits_beside_the_objectness_choose_the_class_alone() -> None:
+    boxes, objectness = np.ones((1, 6, 6), np.float32), np.full((1, 6, 1), -9, np.float32)
+    classes = np.zeros((1, 6, 3), np.float32)
+    objectness[0, [2, 4]], classes[0, 2, 1], classes[0, 4, 2], classes[0, 0, 1] = 3, 0.5, 50, 99
+    for outputs in ([boxes, objectness, classes], [objectness, boxes, classes]):
+        found = decode(*regressors_and_logits(outputs, TINY), TINY)
+        assert found.classes.tolist() == [1, 2]
+        np.testing.assert_allclose(found.scores, 1 / (1 + np.exp(-3)), rtol=1e-6)
+    with pytest.raises(BadDetector):
+        regressors_and_logits([boxes, classes, classes], TINY)
+
+
 def test_suppression_weighs_by_score_and_keeps_the_best_score() -> None:
     found = suppress(detections((0, 0, 1, 1), (0.2, 0, 1, 1), (5, 5, 1, 1), scores=(0.6, 0.9, 0.7)), 0.3)
     np.testing.assert_allclose(found.boxes_xywh, [[0.12, 0.0, 1.0, 1.0], [5.0, 5.0, 1.0, 1.0]], rtol=1e-6)
