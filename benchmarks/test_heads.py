@@ -8,7 +8,8 @@ import pytest
 from converter.heads import Design
 from parity.heads import CLASSES, DESIGNS, measure
 from parity.heads_bench import Bench, Variant
-from parity.runtimes import RUNTIMES, parse_runtimes
+from parity.runners import Run
+from parity.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from tests.models import original
 
 NAME = "palm_detection_full"
@@ -65,3 +66,18 @@ def test_the_best_design_scales(report: list[str]) -> None:
     growth = {row.classes: row.growth.median for row in found.rows(found.runtime, found.best.design)}
     assert {classes for classes, limit in LIMITS.items() if growth[classes] > limit} == set()
     assert not any(row.is_slow for row in found.measured)
+
+
+def test_a_slow_head_and_a_missed_budget_are_reported(report: list[str]) -> None:
+    """Seven classes are exported so that their weights are variables, one class is not."""
+
+    def make(subject: Subject) -> Run:
+        is_slow = any(output.shape[-1] == CLASSES[2] for output in subject.model.outputs)
+        return RUNTIMES["naive" if is_slow else "litert"].make(subject)
+
+    sabotaged = {"litert": Runtime("LiteRT, with one slow file", make)}
+    settings = {"designs": ("joint",), "classes": (CLASSES[0], CLASSES[2]), "budget": 1e-3, "seconds": 5.0}
+    found = measure(original(NAME), runtimes=sabotaged, **settings)  # type: ignore[arg-type]
+    report.append(f"with a slow file on purpose: {found.recommendation}")
+    assert [row.is_slow for row in found.measured] == [False, True]
+    assert not found.is_met

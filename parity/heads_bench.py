@@ -18,7 +18,7 @@ from converter.passes import fold_storage
 from converter.reader import read
 from converter.rewrite import cut_at
 from converter.writer import write
-from parity.detection.decoding import Detections, Floats, decode, suppress
+from parity.detection.decoding import Detections, Floats, decode, regressors_and_logits, suppress
 from parity.detection.drawn import DrawnHand, draw
 from parity.detection.sampling import Pixels, sample
 from parity.latency import Contender
@@ -166,7 +166,7 @@ class Bench:
         return (before + own if variant.design == TWO_STAGE else own), before
 
 
-def lifted(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> tuple[Floats, Floats, Floats | None]:
+def lifted(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> list[Array]:
     """Raw outputs of a head for so many classes, with twenty candidates: what there is to do, not what comes out.
 
     Args:
@@ -174,25 +174,22 @@ def lifted(raw: Sequence[Array], design: str, classes: int, detector: Detector) 
         design: `gated` has class logits beside objectness; `two_stage` decodes what the detector gives.
         classes: All equally likely.
         detector: What the outputs mean.
-
-    Returns:
-        Regressors, logits, and class logits if the design has any.
     """
-    regressors = next(array[0] for array in raw if array.shape[2] == detector.coordinates).copy()
-    logits = next(array[0] for array in raw if array.shape[2] != detector.coordinates).max(axis=1, keepdims=True)
-    best = np.argsort(-logits[:, 0], kind="stable")[:CANDIDATES]
+    regressors = next(array for array in raw if array.shape[2] == detector.coordinates).copy()
+    logits = next(array for array in raw if array.shape[2] != detector.coordinates).max(axis=2, keepdims=True)
+    best = np.argsort(-logits[0, :, 0], kind="stable")[:CANDIDATES]
     logits = logits - logits.max() + np.float32(LIFTED[0] - SUNK)
-    logits[best, 0] = np.linspace(*LIFTED, len(best))
-    regressors[best, 2:4] = np.abs(regressors[best, 2:4])  # a box, whatever was there
-    each = np.repeat(logits, classes, axis=1)
-    if design in (TWO_STAGE, "gated"):
-        return regressors, logits, each if design == "gated" else None
-    return regressors, each, None
+    logits[0, best, 0] = np.linspace(*LIFTED, len(best))
+    regressors[0, best, 2:4] = np.abs(regressors[0, best, 2:4])  # a box, whatever was there
+    each = np.repeat(logits, classes, axis=2)
+    if design == "gated":
+        return [regressors, logits, each]
+    return [regressors, logits if design == TWO_STAGE else each]
 
 
 def _decoder(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> Callable[[], Detections]:
-    regressors, logits, class_logits = lifted(raw, design, classes, detector)
-    return lambda: decode(regressors, logits, detector, class_logits)
+    outputs = lifted(raw, design, classes, detector)
+    return lambda: decode(*regressors_and_logits(outputs, detector), detector)
 
 
 def _known(original: Model) -> Detector:

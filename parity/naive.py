@@ -1,8 +1,8 @@
 """What TensorFlow's converter makes of a Keras model when nobody tells it that the weights are constants.
 
 Keras 3's variables are no `tf.Variable`s: a converter that is told to track the model does not find their values, and
-writes a file that reads its weights as variables when it runs. Kernels for constant weights are then out of reach:
-every kernel is turned and packed in every run, and a PReLU whose slopes are no constant becomes five operators.
+writes a file that reads its weights as variables when it runs. XNNPACK takes convolutions with constant weights
+alone, so these fall back on the portable kernels; and a PReLU whose slopes are no constant becomes six operators.
 """
 
 import tempfile

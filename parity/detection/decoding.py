@@ -85,14 +85,13 @@ def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tupl
     return regressors, np.where(is_best, logits, -np.inf).astype(np.float32)
 
 
-def decode(regressors: Floats, logits: Floats, detector: Detector, class_logits: Floats | None = None) -> Detections:
+def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections:
     """All anchors that score enough and have a box.
 
     Args:
         regressors: [N, coordinates] in pixels, relative to the anchors: centre x, y, width, height, keypoints.
         logits: [N, classes]; the best class counts.
         detector: What the tensors mean.
-        class_logits: [N, classes] of a gated head, whose `logits` [N, 1] say only whether there is anything.
 
     Returns:
         Shares of the input tensor, in the order of the anchors.
@@ -111,7 +110,7 @@ def decode(regressors: Floats, logits: Floats, detector: Detector, class_logits:
     extent = high - low
     is_box = (extent >= 0).all(axis=1)  # so written, NaN is none
     boxes = np.concatenate([low, extent], axis=1)
-    classes = np.nanargmax((logits if class_logits is None else class_logits)[rows], axis=1)
+    classes = np.nanargmax(logits[rows], axis=1)
     return Detections(boxes, points[:, 2:], scores, classes)[is_box]
 
 

@@ -15,7 +15,7 @@ from converter.errors import BadHead, BadInput, MissingRuntime
 from converter.heads import replace_classes
 from converter.rewrite import cut_at
 from parity import heads, heads_bench, heads_verdict, runtimes
-from parity.detection.decoding import decode, suppress
+from parity.detection.decoding import decode, regressors_and_logits, suppress
 from parity.heads_plot import write_plot
 from parity.heads_verdict import Heads
 from parity.latency import Contender, Timings
@@ -186,23 +186,11 @@ def test_backbone_of_a_model_without_heads() -> None:
 def test_decoding_gets_as_many_candidates_as_is_said(design: str) -> None:
     model = original("palm_detection_full")
     raw = LiteRT(model.data, "xnnpack").run(seeded_inputs(model.graph, 1)[0])
-    regressors, logits, class_logits = heads_bench.lifted(raw, design, 7, PALM)
-    found = decode(regressors, logits, PALM, class_logits)
+    outputs = heads_bench.lifted(raw, design, 7, PALM)
+    found = decode(*regressors_and_logits(outputs, PALM), PALM)
     assert len(found) == heads_bench.CANDIDATES
     assert 1 <= len(suppress(found, PALM.min_suppression_threshold)) <= heads_bench.CANDIDATES
-    assert logits.shape == (2016, 7 if design == "joint" else 1)
-    assert (class_logits is not None) == (design == "gated")
-
-
-def test_gated_logits_say_the_class() -> None:
-    regressors = np.zeros((PALM.boxes, PALM.coordinates), np.float32)
-    logits = np.full((PALM.boxes, 1), -9, np.float32)
-    logits[5] = 2.0
-    class_logits = np.zeros((PALM.boxes, 4), np.float32)
-    class_logits[5] = [-3, -1, -2, -4]
-    found = decode(regressors, logits, PALM, class_logits)
-    assert found.classes.tolist() == [1]
-    assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert [output.shape[2] for output in outputs[1:]] == {"joint": [7], "gated": [1, 7], "two_stage": [1]}[design]
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
