@@ -1,6 +1,7 @@
 """File → file: variants of a model that the stock runtime can run, for use as references."""
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,22 +11,34 @@ from converter.flatbuffer import schema
 
 ALIGNMENT = 16
 TRANSPOSE_BIAS = "Convolution2DTransposeBias"
+# Operators whose kernels, float and int8, apply a ReLU to their result.
+FUSING = ("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MUL", "SUB")
 
 
 class Editable:
     """A `.tflite` file taken apart with the schema's object API, to be changed and packed again."""
 
     def __init__(self, data: memoryview) -> None:
+        import numpy as np
         from ai_edge_litert import schema_py_generated
 
         self.schema = schema_py_generated
         self.model: Any = schema_py_generated.ModelT.InitFromPackedBuf(bytes(data), 0)
         self.graph = self.model.subgraphs[0]
+        for buffer in self.model.buffers:
+            if buffer.offset > 1:  # its data lies behind the tables, where packing would lose it
+                buffer.data = np.frombuffer(data[buffer.offset : buffer.offset + buffer.size], np.uint8)
+                buffer.offset = buffer.size = 0
 
     def custom_kind(self, op: Any) -> str | None:
         """The custom op's name; None for builtin ones."""
         code = self.model.operatorCodes[op.opcodeIndex]
         return code.customCode.decode() if code.customCode else None
+
+    def builtin_kind(self, op: Any) -> int:
+        """The builtin operator's number, also where the file is older than the field for it."""
+        code = self.model.operatorCodes[op.opcodeIndex]
+        return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def pack(self) -> bytes:
         """The file."""
@@ -170,6 +183,34 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
         split[number] = activation.inputs[0]
     file.graph.operators = operators
     return file.pack(), split
+
+
+def fuse_relus(file: Editable) -> None:
+    """Make a ReLU part of the operator before it, if that can have one and nobody else reads its result.
+
+    The opposite of `unfused`, for ReLU alone: the computation stays the same.
+    """
+    names = file.schema
+    reads = Counter(int(index) for op in file.graph.operators for index in {*op.inputs})
+    reads.update(map(int, file.graph.outputs))
+    producers: dict[int, Any] = {int(index): op for op in file.graph.operators for index in op.outputs}
+    kept = []
+    for op in file.graph.operators:
+        source = int(op.inputs[0]) if len(op.inputs) else -1
+        before = producers.get(source)
+        if (
+            file.builtin_kind(op) == names.BuiltinOperator.RELU
+            and reads[source] == 1
+            and before
+            and file.builtin_kind(before) in {getattr(names.BuiltinOperator, kind) for kind in FUSING}
+            and before.builtinOptions.fusedActivationFunction == names.ActivationFunctionType.NONE
+        ):
+            before.builtinOptions.fusedActivationFunction = names.ActivationFunctionType.RELU
+            before.outputs = op.outputs
+            producers[int(op.outputs[0])] = before
+        else:
+            kept.append(op)
+    file.graph.operators = kept
 
 
 def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[bytes, int]:
