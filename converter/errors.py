@@ -51,7 +51,7 @@ class OutputNotWritten(UnliteError):
 
 
 class MissingBackend(UnliteError):
-    """Keras, or the back end it is configured for, is not installed."""
+    """Keras, the back end it is configured for, or LiteRT's quantizer is not installed."""
 
 
 class VerificationImpossible(UnliteError):

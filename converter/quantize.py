@@ -7,20 +7,18 @@ are neither unique nor always there, and old files lack the newer field; so both
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import numpy as np
+
+from converter.calibration import Calibration, Inputs, calibrate
 from converter.errors import BadInput, CannotExport, MissingBackend
 from converter.graph import Graph, Op
 from converter.reader import read
 from converter.rewrite import Editable, fuse_relus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from converter.calibration import Calibration, Inputs
 
 QuantizedType = Literal["int8", "dynamic"]
 BITS = 8
@@ -43,7 +41,7 @@ class Quantized:
     samples: int
 
 
-def quantize(data: bytes, kind: QuantizedType, representative: "Iterable[Inputs] | None" = None) -> Quantized:
+def quantize(data: bytes, kind: QuantizedType, representative: Iterable[Inputs] | None = None) -> Quantized:
     """Store a float32 file's weights as int8, with one scale per output channel.
 
     Inputs and outputs stay float32, in their order and under their names, so that the file can take the old one's
@@ -71,9 +69,7 @@ def quantize(data: bytes, kind: QuantizedType, representative: "Iterable[Inputs]
     return Quantized(made, dict(left.most_common()), calibration.samples if calibration else 0)
 
 
-def _calibration(file: Editable, representative: "Iterable[Inputs] | None") -> "Calibration":
-    from converter.calibration import calibrate
-
+def _calibration(file: Editable, representative: Iterable[Inputs] | None) -> Calibration:
     if representative is None:
         raise BadInput(
             "int8 needs representative inputs: they show which range each activation has",
@@ -130,12 +126,10 @@ class _Recipe:
         self._library, self._names = quantizer, qtyping.TFLOperationName
         self._none = algorithm_manager.AlgorithmName.NO_QUANTIZE
 
-    def applied(self, data: bytes, calibration: "Calibration | None") -> bytes:
+    def applied(self, data: bytes, calibration: Calibration | None) -> bytes:
         """The file as the quantizer makes it: with a calibration, of int8 activations as well."""
         ranges = None
         if calibration:
-            import numpy as np
-
             ranges = {
                 str(index): {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
                 for index, (low, high) in calibration.ranges.items()
@@ -167,7 +161,7 @@ class _Recipe:
 
 
 @contextmanager
-def _held_tongue() -> "Iterator[None]":
+def _held_tongue() -> Iterator[None]:
     """The quantizer draws progress bars and prints a report; its versions differ in how to turn that off."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
