@@ -117,9 +117,7 @@ class Assembly(Editable):
 
     def kind(self, op: Any) -> str:
         """The builtin name, or the custom op's."""
-        code = self.model.operatorCodes[op.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        return self.custom_kind(op) or enum_names("BuiltinOperator")[number]
+        return self.custom_kind(op) or enum_names("BuiltinOperator")[self.builtin_kind(op)]
 
     def stored(self, index: int, kind: str, content: bytes, shape: Sequence[int] | None = None) -> int:
         """Store a constant that operators read as `index`, dense and of this type; gives what they read now."""

@@ -27,9 +27,6 @@ ACTIVATIONS = {
     "elu": "ELU",
     "gelu": "GELU",
 }
-# Activations that an operator can apply to its own result, and the operators that can.
-FUSED = {"RELU": 1, "RELU6": 3}
-FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL", "FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 
 
 class UnknownLayer(CannotExport):

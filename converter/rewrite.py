@@ -1,6 +1,7 @@
 """File → file: variants of a model that the stock runtime can run, for use as references."""
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ from converter.flatbuffer import schema
 
 ALIGNMENT = 16
 TRANSPOSE_BIAS = "Convolution2DTransposeBias"
+# Operators whose kernels, float and int8, apply a ReLU to their result.
+FUSING = ("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MUL", "SUB")
 
 
 class Editable:
@@ -20,11 +23,16 @@ class Editable:
     """
 
     def __init__(self, data: memoryview | None) -> None:
+        import numpy as np
         from ai_edge_litert import schema_py_generated
 
         self.schema = schema_py_generated
         self.model: Any = self._empty() if data is None else self.schema.ModelT.InitFromPackedBuf(bytes(data), 0)
         self.graph = self.model.subgraphs[0]
+        for buffer in self.model.buffers if data else ():
+            if buffer.offset > 1:  # its data lies behind the tables, where packing would lose it
+                buffer.data = np.frombuffer(data[buffer.offset : buffer.offset + buffer.size], np.uint8)
+                buffer.offset = buffer.size = 0
 
     def _empty(self) -> Any:
         model, graph = self.schema.ModelT(), self.schema.SubGraphT()
@@ -37,6 +45,11 @@ class Editable:
         """The custom op's name; None for builtin ones."""
         code = self.model.operatorCodes[op.opcodeIndex]
         return code.customCode.decode() if code.customCode else None
+
+    def builtin_kind(self, op: Any) -> int:
+        """The builtin operator's number, also where the file is older than the field for it."""
+        code = self.model.operatorCodes[op.opcodeIndex]
+        return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def pack(self) -> bytes:
         """The file."""
@@ -181,6 +194,45 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
         split[number] = activation.inputs[0]
     file.graph.operators = operators
     return file.pack(), split
+
+
+def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
+    """Make a ReLU or ReLU6 part of the operator before it, if that can have one and nobody else reads its result.
+
+    The opposite of `unfused`: the computation stays the same.
+
+    Args:
+        file: To be changed.
+        among: The ReLUs to look at; default: all.
+    """
+    names = file.schema
+    functions = {
+        names.BuiltinOperator.RELU: names.ActivationFunctionType.RELU,
+        names.BuiltinOperator.RELU6: names.ActivationFunctionType.RELU6,
+    }
+    fusing = {getattr(names.BuiltinOperator, kind) for kind in FUSING}
+    wanted = {id(op) for op in (file.graph.operators if among is None else among)}
+    reads = Counter(int(index) for op in file.graph.operators for index in {*op.inputs})
+    reads.update(map(int, file.graph.outputs))
+    producers: dict[int, Any] = {int(index): op for op in file.graph.operators for index in op.outputs}
+    kept = []
+    for op in file.graph.operators:
+        source = int(op.inputs[0]) if len(op.inputs) else -1
+        function, before = functions.get(file.builtin_kind(op)), producers.get(source)
+        if (
+            function is not None
+            and id(op) in wanted
+            and reads[source] == 1
+            and before
+            and file.builtin_kind(before) in fusing
+            and before.builtinOptions.fusedActivationFunction == names.ActivationFunctionType.NONE
+        ):
+            before.builtinOptions.fusedActivationFunction = function
+            before.outputs = op.outputs
+            producers[int(op.outputs[0])] = before
+        else:
+            kept.append(op)
+    file.graph.operators = kept
 
 
 def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[bytes, int]:

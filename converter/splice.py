@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from converter.assembly import Assembly
 from converter.audit import Finding
-from converter.emitters import FUSED, FUSING, Emission, emit
+from converter.emitters import Emission, emit
 from converter.errors import CannotExport
 from converter.matching import Matching
 from converter.network import COMMUTATIVE, Network, Node
+from converter.rewrite import fuse_relus
 from converter.specs import Blueprint, Ref
 
 # Weights of a node of the model, in Keras's axis order.
@@ -132,6 +133,7 @@ class Splicing(Assembly):
     def __init__(self, data: memoryview | None, dtype: Any) -> None:
         super().__init__(data)
         self._dtype = dtype
+        self._fresh: list[Any] = []
         self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
         self.originals = list(self.graph.operators)  # by their indices in the original
 
@@ -154,6 +156,7 @@ class Splicing(Assembly):
         for ours, node in comparison.kept:
             self._rewire(ours, node, comparison)
         self._give(comparison)
+        fuse_relus(self, self._fresh)
 
     def write_all(self, theirs: Network, values: Values) -> None:
         """Write a whole model."""
@@ -165,6 +168,7 @@ class Splicing(Assembly):
         self.graph.outputs = [self._tensors[value] for _, value in theirs.outputs]
         for (name, _), index in zip(theirs.outputs, self.graph.outputs, strict=True):
             self.graph.tensors[index].name = name.encode()
+        fuse_relus(self)
 
     def _take_inputs(self, comparison: Comparison) -> None:
         theirs = list(comparison.theirs.inputs.values())
@@ -213,28 +217,14 @@ class Splicing(Assembly):
             self._free_constants(partner) if partner else {},
         )
         made = emit(emission)
-        if self._is_fused(made[-1], node, theirs):
-            return
         producers = {int(index): n for n, op in enumerate(self.graph.operators) for index in op.outputs}
         place = max(place, *(1 + producers.get(index, -1) for op in made for index in op.inputs))
         self.graph.operators[place:place] = made
+        self._fresh += made
 
     def _free_constants(self, partner: Node) -> dict[str, int]:
         weights = {attribute: slot.holder.tensor for attribute, slot in partner.weights.items()}
         return {attribute: index for attribute, index in weights.items() if self.is_free(index)}
-
-    def _is_fused(self, op: Any, node: Node, theirs: Network) -> bool:
-        """Whether an activation could become part of the operator before it."""
-        function, operand = FUSED.get(self.kind(op)), node.inputs[0]
-        readers = len(theirs.consumers().get(operand, ())) + sum(v == operand for _, v in theirs.outputs)
-        before = next((o for o in self.graph.operators if int(o.outputs[0]) == self._tensors[operand]), None)
-        if function is None or before is None or readers != 1 or self.kind(before) not in FUSING:
-            return False
-        if before.builtinOptions.fusedActivationFunction:
-            return False
-        before.builtinOptions.fusedActivationFunction = function
-        before.outputs = op.outputs
-        return True
 
     def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
         """Let an operator that stays read what the model's layer reads."""

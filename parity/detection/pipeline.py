@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.detectors import Detector
-from converter.letterbox import letterbox, whole
+from converter.letterbox import Padding, letterbox, whole
 from parity.detection.decoding import Detections, decode, regressors_and_logits, remove_letterbox, suppress
 from parity.detection.sampling import Floats, Pixels, sample
 from parity.runners import Run
@@ -29,6 +29,17 @@ class Trace:
     final: Detections
 
 
+def as_tensor(picture: Pixels, detector: Detector) -> tuple[Floats, Padding]:
+    """A picture as a detector takes it, and what was added around it.
+
+    Args:
+        picture: RGB [H, W, 3].
+        detector: Whose tensor it becomes.
+    """
+    region, padding = letterbox(whole(*picture.shape[:2]), detector.height, detector.width)
+    return sample(picture, region, (detector.height, detector.width), detector.range), padding
+
+
 def detect(run: Run, detector: Detector, picture: Pixels) -> Trace:
     """Find what the detector finds.
 
@@ -40,8 +51,7 @@ def detect(run: Run, detector: Detector, picture: Pixels) -> Trace:
     Raises:
         BadDetector: The model's outputs are not those of the detector.
     """
-    region, padding = letterbox(whole(*picture.shape[:2]), detector.height, detector.width)
-    tensor = sample(picture, region, (detector.height, detector.width), detector.range)
+    tensor, padding = as_tensor(picture, detector)
     raw = run([tensor])
     decoded = decode(*regressors_and_logits(raw, detector), detector)
     suppressed = suppress(decoded, detector.min_suppression_threshold)
