@@ -144,6 +144,7 @@ def _graphs(runtime: str) -> Any:
     return tf
 
 
+INT8 = ("ai_edge_quantizer", "quantize")
 TENSORFLOW = ("tensorflow", "tensorflow")
 NAIVE = "TensorFlow's converter, weights left variables, in LiteRT with XNNPACK, one thread"
 # The first is the default, and what the others are compared with.
@@ -153,7 +154,7 @@ RUNTIMES: Mapping[str, Runtime] = {
     "litert-plain": Runtime("LiteRT's portable kernels, one thread", _litert("plain")),
     "litert-fp32": Runtime("LiteRT with XNNPACK, one thread, weights stored as float32", _litert(stored="float32")),
     "litert-fp16": Runtime("LiteRT with XNNPACK, one thread, weights stored as float16", _litert(stored="float16")),
-    "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8),
+    "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8, INT8),
     "onnx": Runtime("ONNX Runtime, one thread", _onnx, ("tf2onnx", "onnx")),
     "keras-eager": Runtime("the Keras model, called", _eager),
     "keras-predict": Runtime("the Keras model's `predict`", _predict),
