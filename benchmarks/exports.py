@@ -5,16 +5,32 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from converter import writer
 from converter.graph import Model
 from converter.reader import read
 from parity import naive
 from parity.runners import Array
 
-OURS, KERAS = "unlite export", 'Keras: `model.export(format="litert")`'
+OURS = "`unlite export`"
+KERAS = 'Keras: `model.export(format="litert")`'
 CONSTANT = "TensorFlow: `from_concrete_functions([f])`, deprecated"
-SET = "the next line's operators, with the variables set"
+PIECES = "the same, each PReLU in four operators"
 UNSET = "TensorFlow: `from_concrete_functions([f], model)`"
+SET = "the same, with the variables set"
+
+
+def exports(original: Model, model: Any, example: list[Array]) -> dict[str, bytes]:
+    """All of them, by name."""
+    return {
+        OURS: writer.write(original, model),
+        KERAS: keras_export(model),
+        CONSTANT: naive.export_constant(model, example),
+        PIECES: naive.export_constant(in_pieces(model), example),
+        UNSET: naive.export_unset(model, example),
+        SET: naive.export_set(model, example),
+    }
 
 
 def keras_export(model: Any) -> bytes:
@@ -25,15 +41,23 @@ def keras_export(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def exports(original: Model, model: Any, example: list[Array]) -> dict[str, bytes]:
-    """All of them, by name; the first is ours."""
-    return {
-        OURS: writer.write(original, model),
-        KERAS: keras_export(model),
-        CONSTANT: naive.export_constant(model, example),
-        SET: naive.export_set(model, example),
-        UNSET: naive.export_unset(model, example),
-    }
+class _Pieces(keras.layers.PReLU):  # type: ignore[misc]
+    """A PReLU that no converter recognizes."""
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.maximum(inputs, 0.0) + self.alpha * keras.ops.minimum(inputs, 0.0)
+
+
+def in_pieces(model: Any) -> Any:
+    """The same model: what it costs that a PReLU is not recognized, by itself."""
+
+    def again(layer: Any) -> Any:
+        kind = _Pieces if isinstance(layer, keras.layers.PReLU) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    made = keras.models.clone_model(model, clone_function=again)
+    made.set_weights(model.get_weights())
+    return made
 
 
 def operators(data: bytes | memoryview) -> Counter[str]:
