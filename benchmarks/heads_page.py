@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.exports import exports, operators
 from converter.errors import VerificationImpossible
+from converter.saving import whole_file
 from parity.heads import measure
 from parity.heads_plot import write_plot
 from parity.heads_report import cells
@@ -86,30 +87,42 @@ def _same(truth: list[Array], made: list[Array]) -> str:
     return f"within {error:.0e}" if np.isfinite(error) else "no: not finite"
 
 
-def main() -> None:
-    """Write both files."""
-    page, rows = DOCS / "heads.md", list(files())
-    heads = measure(original(NAME), runtimes=parse_runtimes(["all"]), seconds=SECONDS, progress=_tell)
+def parts(heads: Heads, exported: Iterator[list[str]]) -> Iterator[tuple[str, str]]:
+    """What goes where in the page."""
     classes = [f"#{row.classes}" for row in heads.rows(heads.runtime, heads.designs[0])]
     numbers = ["#network, ms", "#quartiles", "#× unchanged", "#expected", "#× 1 class", "#heads, ms", "#decoding, ms"]
+    yield "recommendation", heads.recommendation
+    columns = ["design", "#classes", *numbers, "#picture to detections, ms", "verdict"]
+    yield "designs", table(columns, designs(heads))
+    yield "runtimes", table(["runtime", "what it is", "#ms", "#× litert", "#rounds"], places(heads))
+    yield "curves", table(["runtime", "design", *classes, "#ms per class"], curves(heads))
     kinds = [f"#{kind}" for kind in SHOWN]
     columns = ["file", "#ms", "#× original", "#ms, portable kernels", *kinds, "#others", "same?"]
-    parts = {
-        "recommendation": heads.recommendation,
-        "designs": table(["design", "#classes", *numbers, "#picture to detections, ms", "verdict"], designs(heads)),
-        "runtimes": table(["runtime", "what it is", "#ms", "#× litert", "#rounds"], places(heads)),
-        "curves": table(["runtime", "design", *classes, "#ms per class"], curves(heads)),
-        "exports": table(columns, iter(rows)),
-    }
+    yield "exports", table(columns, exported)
+
+
+def filled(text: str, name: str, part: str) -> str:
+    """The page with a part between its marks.
+
+    Raises:
+        ValueError: It has no such marks.
+    """
+    start, end = f"<!-- {name} -->\n", "<!-- end -->"
+    first = text.index(start) + len(start)
+    return f"{text[:first]}{part}\n{text[text.index(end, first) :]}"
+
+
+def main() -> None:
+    """Write both files."""
+    page = DOCS / "heads.md"
+    exported = list(files())
+    heads = measure(original(NAME), runtimes=parse_runtimes(["all"]), seconds=SECONDS, progress=_tell)
     text = page.read_text(encoding="utf-8")
-    for name, part in parts.items():
-        before, start, rest = text.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("\n<!-- end -->")
-        if not end:
-            sys.exit(f"{page} has no place for {name}")
-        text = before + start + part + end + after
+    for name, part in parts(heads, iter(exported)):
+        text = filled(text, name, part)
     write_plot(heads, DOCS / "heads.svg")
-    page.write_text(text, encoding="utf-8")
+    with whole_file(page) as whole:
+        whole.write_text(text, encoding="utf-8")
 
 
 def _tell(line: str) -> None:

@@ -95,7 +95,6 @@ class Heads:
         rounds: Runtime → number of rounds.
         candidates: How many anchors decoding and suppression had to do with.
         budget: Seconds from picture to detections; None: any.
-        notes: What is to be known of the numbers.
     """
 
     model: str
@@ -105,7 +104,6 @@ class Heads:
     rounds: Mapping[str, int]
     candidates: int
     budget: float | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def runtime(self) -> str:
@@ -223,7 +221,6 @@ class Heads:
                 for name in self.unchanged
             },
             "measured": [row.as_dict() for row in self.measured],
-            "notes": list(self.notes),
         }
 
 
