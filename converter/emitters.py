@@ -117,7 +117,7 @@ def emit(emission: Emission) -> list[Any]:
     Raises:
         UnknownLayer: None is known.
     """
-    if emission.node.kind not in EMITTERS:
+    if emission.node.kind not in EMITTERS or len(emission.node.outputs) != 1:
         raise emission.unknown()
     EMITTERS[emission.node.kind](emission)
     return emission.made

@@ -136,6 +136,7 @@ class Splicing(Assembly):
         self._fresh: list[Any] = []
         self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
         self.originals = list(self.graph.operators)  # by their indices in the original
+        self._places = {id(op): number for number, op in enumerate(self.originals)}
 
     def splice(self, comparison: Comparison, values: Values) -> None:
         """Exchange what has changed. Weights of what stays are not touched."""
@@ -144,15 +145,14 @@ class Splicing(Assembly):
         self._take_inputs(comparison)
         for ours, node in comparison.kept:
             self._take_tensors(node, ours, theirs)
-        places = {id(op): number for number, op in enumerate(self.originals)}
         free = {v for node in comparison.ours.nodes for v in node.outputs} - set(self._tensors.values())
         for node in comparison.fresh:
             partner = comparison.partners.get(id(node))
             if partner and partner.outputs[0] in free:
                 self._take_tensors(node, partner, theirs)
                 free -= set(partner.outputs)
-            place = self._after(min(comparison.ops_of(partner)), places) if partner else 0
-            self._emit(node, theirs, values, place, partner)
+            made = self._emit(node, theirs, values, partner)
+            self._insert(made, sorted(comparison.ops_of(partner)) if partner else [])
         for ours, node in comparison.kept:
             self._rewire(ours, node, comparison)
         self._give(comparison)
@@ -164,7 +164,7 @@ class Splicing(Assembly):
             self._tensors[value] = self.tensor(_with_batch(theirs, value), name)
         self.graph.inputs = [self._tensors[value] for value in theirs.inputs.values()]
         for node in theirs.nodes:
-            self._emit(node, theirs, values, 0)
+            self.graph.operators += self._emit(node, theirs, values)
         self.graph.outputs = [self._tensors[value] for _, value in theirs.outputs]
         for (name, _), index in zip(theirs.outputs, self.graph.outputs, strict=True):
             self.graph.tensors[index].name = name.encode()
@@ -194,15 +194,9 @@ class Splicing(Assembly):
                     -1 if n == -1 else m for n, m in zip(tensor.shapeSignature, shape, strict=True)
                 ]
 
-    def _after(self, number: int, places: Mapping[int, int]) -> int:
-        """Where the operator with this index in the original would be now."""
-        for position, op in enumerate(self.graph.operators):
-            if places.get(id(op), -1) > number:
-                return position
-        return len(self.graph.operators)
-
-    def _emit(self, node: Node, theirs: Network, values: Values, place: int, partner: Node | None = None) -> None:
-        (value,) = node.outputs
+    def _emit(self, node: Node, theirs: Network, values: Values, partner: Node | None = None) -> list[Any]:
+        """The operators of a node, which have no place yet."""
+        value = node.outputs[0]
         if value not in self._tensors:
             self._tensors[value] = self.tensor(_with_batch(theirs, value), node.name)
         emission = Emission(
@@ -216,11 +210,27 @@ class Splicing(Assembly):
             self._dtype,
             self._free_constants(partner) if partner else {},
         )
-        made = emit(emission)
-        producers = {int(index): n for n, op in enumerate(self.graph.operators) for index in op.outputs}
-        place = max(place, *(1 + producers.get(index, -1) for op in made for index in op.inputs))
-        self.graph.operators[place:place] = made
+        return emit(emission)
+
+    def _insert(self, made: Sequence[Any], instead: Sequence[int]) -> None:
+        """Put new operators where those were that they replace, or else as soon as their operands are there."""
         self._fresh += made
+        if len(instead) == len(made):
+            for op, number in zip(made, instead, strict=True):
+                names = [self.graph.tensors[int(each.outputs[0])] for each in (op, self.originals[number])]
+                names[0].name = names[1].name
+        else:
+            instead = [instead[0] if instead else -1] * len(made)
+        for op, number in zip(made, instead, strict=True):
+            producers = {int(index): n for n, other in enumerate(self.graph.operators) for index in other.outputs}
+            operands = max(1 + producers.get(int(index), -1) for index in op.inputs)
+            self.graph.operators.insert(max(operands, self._after(number)), op)
+            self._places[id(op)] = number
+
+    def _after(self, number: int) -> int:
+        """Where the operator with this index in the original would be now."""
+        later = (n for n, op in enumerate(self.graph.operators) if self._places.get(id(op), -1) > number)
+        return next(later, len(self.graph.operators)) if number >= 0 else 0
 
     def _free_constants(self, partner: Node) -> dict[str, int]:
         weights = {attribute: slot.holder.tensor for attribute, slot in partner.weights.items()}
