@@ -5,6 +5,7 @@ of the model is emitted as new operators, in the place of what it stands for; a 
 of the file's keeps its name.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from converter.network import COMMUTATIVE, Network, Node
 from converter.rewrite import fuse_relus
 from converter.specs import Blueprint, Ref
 
+EARLY = -1  # the place of what has none in the original
 # Weights of a node of the model, in Keras's axis order.
 Values = Callable[[Node], Mapping[str, NDArray[np.float32]]]
 
@@ -134,6 +136,7 @@ class Splicing(Assembly):
         super().__init__(data)
         self._dtype = dtype
         self._fresh: list[Any] = []
+        self._given: set[int] = set()  # constants that new operators have taken over
         self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
         self.originals = list(self.graph.operators)  # by their indices in the original
         self._places = {id(op): number for number, op in enumerate(self.originals)}
@@ -152,9 +155,10 @@ class Splicing(Assembly):
                 self._take_tensors(node, partner, theirs)
                 free -= set(partner.outputs)
             made = self._emit(node, theirs, values, partner)
-            self._insert(made, sorted(comparison.ops_of(partner)) if partner else [])
+            self._place(made, sorted(comparison.ops_of(partner)) if partner else [])
         for ours, node in comparison.kept:
             self._rewire(ours, node, comparison)
+        self._order()
         self._give(comparison)
         fuse_relus(self, self._fresh)
 
@@ -175,7 +179,9 @@ class Splicing(Assembly):
         for i, j in comparison.matching.inputs:
             if j is None:
                 raise CannotExport(f"the model does not take {list(comparison.ours.inputs)[i]}")
-            self._tensors[theirs[j]] = int(self.graph.inputs[i])
+            self._tensors[theirs[j]] = index = int(self.graph.inputs[i])
+            if self.graph.tensors[index].shape[0] != 1:
+                raise CannotExport(f"the file takes {self.graph.tensors[index].shape[0]} inputs at a time, expected 1")
             self._resize(theirs[j], comparison.theirs)
 
     def _take_tensors(self, node: Node, partner: Node, theirs: Network) -> None:
@@ -212,29 +218,33 @@ class Splicing(Assembly):
         )
         return emit(emission)
 
-    def _insert(self, made: Sequence[Any], instead: Sequence[int]) -> None:
-        """Put new operators where those were that they replace, or else as soon as their operands are there."""
+    def _place(self, made: Sequence[Any], instead: Sequence[int]) -> None:
+        """Say where new operators belong: where those were that they replace, or else as early as possible."""
         self._fresh += made
         if len(instead) == len(made):
             for op, number in zip(made, instead, strict=True):
-                names = [self.graph.tensors[int(each.outputs[0])] for each in (op, self.originals[number])]
-                names[0].name = names[1].name
+                new, old = (self.graph.tensors[int(each.outputs[0])] for each in (op, self.originals[number]))
+                new.name = old.name
         else:
-            instead = [instead[0] if instead else -1] * len(made)
-        for op, number in zip(made, instead, strict=True):
-            producers = {int(index): n for n, other in enumerate(self.graph.operators) for index in other.outputs}
-            operands = max(1 + producers.get(int(index), -1) for index in op.inputs)
-            self.graph.operators.insert(max(operands, self._after(number)), op)
-            self._places[id(op)] = number
+            instead = [instead[0] if instead else EARLY] * len(made)
+        self._places |= {id(op): number for op, number in zip(made, instead, strict=True)}
 
-    def _after(self, number: int) -> int:
-        """Where the operator with this index in the original would be now."""
-        later = (n for n, op in enumerate(self.graph.operators) if self._places.get(id(op), -1) > number)
-        return next(later, len(self.graph.operators)) if number >= 0 else 0
+    def _order(self) -> None:
+        """Put all operators where they belong, but none before its operands."""
+        waiting = sorted([*self.graph.operators, *self._fresh], key=lambda op: self._places.get(id(op), EARLY))
+        self.graph.operators = []
+        to_come = Counter(int(index) for op in waiting for index in op.outputs)
+        while waiting:
+            place = next(n for n, op in enumerate(waiting) if not any(to_come[int(index)] for index in op.inputs))
+            self.graph.operators.append(waiting.pop(place))
+            to_come.subtract(map(int, self.graph.operators[-1].outputs))
 
     def _free_constants(self, partner: Node) -> dict[str, int]:
+        """Attribute → the constant that only what is replaced has read, each given away once."""
         weights = {attribute: slot.holder.tensor for attribute, slot in partner.weights.items()}
-        return {attribute: index for attribute, index in weights.items() if self.is_free(index)}
+        free = {name: index for name, index in weights.items() if self.is_free(index) and index not in self._given}
+        self._given |= set(free.values())
+        return free
 
     def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
         """Let an operator that stays read what the model's layer reads."""

@@ -19,6 +19,7 @@ from fixtures.builder import Builder
 from parity.runners import LiteRT
 from parity.verification import seeded_inputs
 from tests.detectors import DETECTORS, PALM_2019, detector, detector_file
+from tests.networks import randomized
 
 RNG = np.random.default_rng(0)
 
@@ -162,11 +163,57 @@ def test_removed_and_inserted_in_the_middle() -> None:
     assert verification.ok, verification.as_dict()
 
 
+def test_operators_come_after_what_they_read_now() -> None:
+    """A layer that reads what the file computes later moves, and so does what follows it."""
+    b = Builder()
+    shapes = ((4, 1, 1, 4), (4,))
+    kernels = [[b.constant(RNG.normal(size=s).astype(np.float32)) for s in shapes] for _ in range(3)]
+    x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
+    early = b.op("RELU", [x], [shape], ["early"])[0]
+    first = b.op("CONV_2D", [early, *kernels[0]], [shape], ["first"], **options)[0]
+    late = b.op("CONV_2D", [x, *kernels[1]], [shape], ["late"], **options)[0]
+    last = b.op("CONV_2D", [late, *kernels[2]], [shape], ["last"], **options)[0]
+    file = converter.read(b.build([first, last]))
+    old = converter.convert(file)
+    made = {layer.name: layer for layer in old.layers}
+    copy = type(made["first"]).from_config(made["first"].get_config())
+    moved = copy(layers.Add()([made["early"].output, layers.ReLU(name="new")(made["late"].output)]))
+    copy.set_weights(made["first"].get_weights())
+    model = keras.Model(old.inputs, [moved, made["last"].output])
+    data = write(file, model)
+    assert [op.kind for op in converter.read(data).graph.ops] == ["RELU", "CONV_2D", "RELU", "ADD", *["CONV_2D"] * 2]
+    verification = parity.verify(data, model, seeds=2)
+    assert verification.ok, verification.as_dict()
+
+
+def test_file_that_takes_several_inputs_at_a_time() -> None:
+    b = Builder()
+    x = b.input((4, 6, 5, 3), "x")
+    file = converter.read(b.build([b.op("RELU", [x], [(4, 6, 5, 3)], ["relu"])[0]]))
+    old = converter.convert(file)
+    model = keras.Model(old.inputs, [old.outputs[0], layers.Activation("tanh")(old.outputs[0])])
+    with pytest.raises(CannotExport, match="takes 4 inputs at a time"):
+        write(file, model)
+
+
 def test_constants_that_two_layers_shared_part() -> None:
     file = chain()
     model = changed(file, lambda x, old: [old["left"].output, head("right", 5)(x)])
     model.get_layer("second").set_weights([w + 1 for w in model.get_layer("second").get_weights()])
     verification = parity.verify(write(file, model), model, seeds=2)
+    assert verification.ok, verification.as_dict()
+
+
+def test_constants_that_two_replaced_layers_shared_part() -> None:
+    file = chain()
+    old = converter.convert(file)
+    made = {layer.name: layer for layer in old.layers}
+    x = old.inputs[0]
+    for name in ("first", "second"):  # both read the same kernel in the file; now they differ, and in size
+        x = layers.Conv2D(4, 3, padding="same", name=name)(x)
+    ends = [type(made[n]).from_config(made[n].get_config())(layers.ReLU()(x)) for n in ("left", "right")]
+    model = randomized(keras.Model(old.inputs, ends))
+    verification = parity.verify(write(file, model, allow_changes=True), model, seeds=2)
     assert verification.ok, verification.as_dict()
 
 
