@@ -116,8 +116,12 @@ def _add_export(added: argparse.ArgumentParser) -> None:
     added.add_argument("--like", metavar="ORIGINAL", help=text)
     text = "default: MODEL's name in this folder"
     added.add_argument("-o", "--output", type=Path, metavar="OUT.tflite", help=text)
-    text = "how weights are stored (default: each as the original has it)"
-    added.add_argument("--dtype", choices=["float16", "float32"], help=text)
+    text = "how weights are stored (default: each as the original has it); dynamic: int8; int8: activations as well"
+    added.add_argument("--dtype", choices=["float16", "float32", "dynamic", "int8"], help=text)
+    text = "for int8, what the model will see: a folder of pictures (detectors), or arrays (.npy, .npz)"
+    added.add_argument("--representative", type=Path, metavar="PATH", help=text)
+    text = "write ONNX instead, and compare it in ONNX Runtime"
+    added.add_argument("--onnx", action="store_true", help=text)
     text = "replace MediaPipe's transposed convolution by the builtin one, which the stock interpreter runs"
     added.add_argument("--builtin-only", action="store_true", help=text)
     text = "write a model that differs from the original in what all its outputs depend on"
@@ -275,8 +279,9 @@ def export(arguments: argparse.Namespace) -> int:
     from parity.reports import make_console, native_log_held_back, print_export
 
     name = arguments.candidate.rpartition(":")[2] if ".py:" in arguments.candidate else Path(arguments.candidate).stem
-    output = arguments.output or Path(f"{name}.tflite")
-    check_output(output, ".tflite")
+    suffix = ".onnx" if arguments.onnx else ".tflite"
+    output = arguments.output or Path(f"{name}{suffix}")
+    check_output(output, suffix)
     original = converter.read(_find(arguments.like)) if arguments.like else None
     with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
         from parity.exporting import Settings
@@ -284,7 +289,9 @@ def export(arguments: argparse.Namespace) -> int:
 
         settings = Settings(
             dtype=arguments.dtype,
+            representative=arguments.representative,
             only_builtin=arguments.builtin_only,
+            onnx=arguments.onnx,
             allow_changes=arguments.allow_changes,
             verify=not arguments.no_verify,
         )

@@ -22,7 +22,7 @@ from tests.models import converted, original
 
 NAME = "palm_detection_full"
 DOCS = Path(__file__).parent.parent / "docs"
-SECONDS = 30.0
+SECONDS = 20.0
 SHOWN = ("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU", "ADD", "NEG", "RELU", "MUL", "TRANSPOSE", "READ_VARIABLE")
 
 

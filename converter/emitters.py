@@ -72,7 +72,8 @@ class Emission:
     def weight(self, attribute: str, values: NDArray[np.float32] | None = None) -> int:
         """Add a weight; `values` are in the file's axis order."""
         given = self.weights[attribute] if values is None else values
-        stored = np.ascontiguousarray(given).astype(self.dtype)
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(given).astype(self.dtype)
         if not np.isfinite(stored).all():
             raise CannotExport(f"{self.node.name}: its {attribute} does not fit {np.dtype(self.dtype).name}")
         return self.file.weight(stored, f"{self.node.name}/{attribute}", self.places.get(attribute))
@@ -116,7 +117,7 @@ def emit(emission: Emission) -> list[Any]:
     Raises:
         UnknownLayer: None is known.
     """
-    if emission.node.kind not in EMITTERS:
+    if emission.node.kind not in EMITTERS or len(emission.node.outputs) != 1:
         raise emission.unknown()
     EMITTERS[emission.node.kind](emission)
     return emission.made

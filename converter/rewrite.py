@@ -23,16 +23,21 @@ class Editable:
     """
 
     def __init__(self, data: memoryview | None) -> None:
-        import numpy as np
         from ai_edge_litert import schema_py_generated
 
         self.schema = schema_py_generated
-        self.model: Any = self._empty() if data is None else self.schema.ModelT.InitFromPackedBuf(bytes(data), 0)
+        self.model: Any = self._empty() if data is None else self._unpacked(data)
         self.graph = self.model.subgraphs[0]
-        for buffer in self.model.buffers if data else ():
+
+    def _unpacked(self, data: memoryview) -> Any:
+        import numpy as np
+
+        model = self.schema.ModelT.InitFromPackedBuf(bytes(data), 0)
+        for buffer in model.buffers:
             if buffer.offset > 1:  # its data lies behind the tables, where packing would lose it
                 buffer.data = np.frombuffer(data[buffer.offset : buffer.offset + buffer.size], np.uint8)
                 buffer.offset = buffer.size = 0
+        return model
 
     def _empty(self) -> Any:
         model, graph = self.schema.ModelT(), self.schema.SubGraphT()

@@ -5,6 +5,7 @@ of the model is emitted as new operators, in the place of what it stands for; a 
 of the file's keeps its name.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from converter.network import COMMUTATIVE, Network, Node
 from converter.rewrite import fuse_relus
 from converter.specs import Blueprint, Ref
 
+EARLY = -1  # the place of what has none in the original
 # Weights of a node of the model, in Keras's axis order.
 Values = Callable[[Node], Mapping[str, NDArray[np.float32]]]
 
@@ -134,8 +136,10 @@ class Splicing(Assembly):
         super().__init__(data)
         self._dtype = dtype
         self._fresh: list[Any] = []
+        self._given: set[int] = set()  # constants that new operators have taken over
         self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
         self.originals = list(self.graph.operators)  # by their indices in the original
+        self._places = {id(op): number for number, op in enumerate(self.originals)}
 
     def splice(self, comparison: Comparison, values: Values) -> None:
         """Exchange what has changed. Weights of what stays are not touched."""
@@ -144,17 +148,17 @@ class Splicing(Assembly):
         self._take_inputs(comparison)
         for ours, node in comparison.kept:
             self._take_tensors(node, ours, theirs)
-        places = {id(op): number for number, op in enumerate(self.originals)}
         free = {v for node in comparison.ours.nodes for v in node.outputs} - set(self._tensors.values())
         for node in comparison.fresh:
             partner = comparison.partners.get(id(node))
             if partner and partner.outputs[0] in free:
                 self._take_tensors(node, partner, theirs)
                 free -= set(partner.outputs)
-            place = self._after(min(comparison.ops_of(partner)), places) if partner else 0
-            self._emit(node, theirs, values, place, partner)
+            made = self._emit(node, theirs, values, partner)
+            self._place(made, sorted(comparison.ops_of(partner)) if partner else [])
         for ours, node in comparison.kept:
             self._rewire(ours, node, comparison)
+        self._order()
         self._give(comparison)
         fuse_relus(self, self._fresh)
 
@@ -164,7 +168,7 @@ class Splicing(Assembly):
             self._tensors[value] = self.tensor(_with_batch(theirs, value), name)
         self.graph.inputs = [self._tensors[value] for value in theirs.inputs.values()]
         for node in theirs.nodes:
-            self._emit(node, theirs, values, 0)
+            self.graph.operators += self._emit(node, theirs, values)
         self.graph.outputs = [self._tensors[value] for _, value in theirs.outputs]
         for (name, _), index in zip(theirs.outputs, self.graph.outputs, strict=True):
             self.graph.tensors[index].name = name.encode()
@@ -175,7 +179,9 @@ class Splicing(Assembly):
         for i, j in comparison.matching.inputs:
             if j is None:
                 raise CannotExport(f"the model does not take {list(comparison.ours.inputs)[i]}")
-            self._tensors[theirs[j]] = int(self.graph.inputs[i])
+            self._tensors[theirs[j]] = index = int(self.graph.inputs[i])
+            if self.graph.tensors[index].shape[0] != 1:
+                raise CannotExport(f"the file takes {self.graph.tensors[index].shape[0]} inputs at a time, expected 1")
             self._resize(theirs[j], comparison.theirs)
 
     def _take_tensors(self, node: Node, partner: Node, theirs: Network) -> None:
@@ -194,15 +200,9 @@ class Splicing(Assembly):
                     -1 if n == -1 else m for n, m in zip(tensor.shapeSignature, shape, strict=True)
                 ]
 
-    def _after(self, number: int, places: Mapping[int, int]) -> int:
-        """Where the operator with this index in the original would be now."""
-        for position, op in enumerate(self.graph.operators):
-            if places.get(id(op), -1) > number:
-                return position
-        return len(self.graph.operators)
-
-    def _emit(self, node: Node, theirs: Network, values: Values, place: int, partner: Node | None = None) -> None:
-        (value,) = node.outputs
+    def _emit(self, node: Node, theirs: Network, values: Values, partner: Node | None = None) -> list[Any]:
+        """The operators of a node, which have no place yet."""
+        value = node.outputs[0]
         if value not in self._tensors:
             self._tensors[value] = self.tensor(_with_batch(theirs, value), node.name)
         emission = Emission(
@@ -216,15 +216,35 @@ class Splicing(Assembly):
             self._dtype,
             self._free_constants(partner) if partner else {},
         )
-        made = emit(emission)
-        producers = {int(index): n for n, op in enumerate(self.graph.operators) for index in op.outputs}
-        place = max(place, *(1 + producers.get(index, -1) for op in made for index in op.inputs))
-        self.graph.operators[place:place] = made
+        return emit(emission)
+
+    def _place(self, made: Sequence[Any], instead: Sequence[int]) -> None:
+        """Say where new operators belong: where those were that they replace, or else as early as possible."""
         self._fresh += made
+        if len(instead) == len(made):
+            for op, number in zip(made, instead, strict=True):
+                new, old = (self.graph.tensors[int(each.outputs[0])] for each in (op, self.originals[number]))
+                new.name = old.name
+        else:
+            instead = [instead[0] if instead else EARLY] * len(made)
+        self._places |= {id(op): number for op, number in zip(made, instead, strict=True)}
+
+    def _order(self) -> None:
+        """Put all operators where they belong, but none before its operands."""
+        waiting = sorted([*self.graph.operators, *self._fresh], key=lambda op: self._places.get(id(op), EARLY))
+        self.graph.operators = []
+        to_come = Counter(int(index) for op in waiting for index in op.outputs)
+        while waiting:
+            place = next(n for n, op in enumerate(waiting) if not any(to_come[int(index)] for index in op.inputs))
+            self.graph.operators.append(waiting.pop(place))
+            to_come.subtract(map(int, self.graph.operators[-1].outputs))
 
     def _free_constants(self, partner: Node) -> dict[str, int]:
+        """Attribute → the constant that only what is replaced has read, each given away once."""
         weights = {attribute: slot.holder.tensor for attribute, slot in partner.weights.items()}
-        return {attribute: index for attribute, index in weights.items() if self.is_free(index)}
+        free = {name: index for name, index in weights.items() if self.is_free(index) and index not in self._given}
+        self._given |= set(free.values())
+        return free
 
     def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
         """Let an operator that stays read what the model's layer reads."""

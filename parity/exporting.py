@@ -1,6 +1,7 @@
 """`unlite export`: write, compare with the Keras model, save; nothing is written before everything else is done."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,20 @@ import numpy as np
 
 import parity
 from converter.emitters import UnknownLayer
-from converter.errors import CannotExport
+from converter.errors import BadInput, CannotExport
 from converter.graph import Model
 from converter.keras_export import keras_export
+from converter.quantize import QuantizedType, quantize
 from converter.reader import read
-from converter.rewrite import builtin_only
+from converter.rewrite import TRANSPOSE_BIAS, builtin_only
 from converter.saving import whole_file
 from converter.writer import StorageType, Writer
 from parity.layerwise import Progress
 from parity.loading import load_model
+from parity.onnx_export import to_onnx, verify_onnx
 from parity.reference import Reference
+from parity.representative import load_representative
+from parity.runners import Array
 from parity.verification import Verification, seeded_inputs
 
 SEEDS = 8
@@ -83,16 +88,29 @@ class Settings:
     """How to export.
 
     Attributes:
-        dtype: See `converter.writer.Writer.write`.
+        dtype: See `converter.writer.Writer.write` and `converter.quantize.quantize`.
+        representative: Where inputs for int8 are: see `parity.representative.load_representative`.
         only_builtin: Whether to replace MediaPipe's transposed convolution by the builtin one.
+        onnx: Whether to write ONNX.
         allow_changes: See `converter.writer.Writer`.
         verify: Whether to compare.
+
+    Raises:
+        BadInput: Two of them contradict each other.
     """
 
-    dtype: StorageType | None = None
+    dtype: StorageType | QuantizedType | None = None
+    representative: Path | None = None
     only_builtin: bool = False
+    onnx: bool = False
     allow_changes: bool = False
     verify: bool = True
+
+    def __post_init__(self) -> None:
+        if self.representative and self.dtype not in ("int8", "dynamic"):
+            raise BadInput("--representative shows what int8 has to cover", hint="--dtype int8, or dynamic")
+        if self.onnx and (self.dtype or self.only_builtin):
+            raise BadInput("--onnx writes float32 and operators of its own: --dtype and --builtin-only are for .tflite")
 
 
 def export(
@@ -105,7 +123,8 @@ def export(
     """Write a Keras model into the file that it was made from, or without one.
 
     With float32 weights the file has to compute what the Keras model computes, within the tolerance of `unlite
-    convert`; that shows that every weight is where it belongs. What float16 then rounds off is measured, not judged.
+    convert`; that shows that every weight is where it belongs. What another type then rounds off is measured, not
+    judged. ONNX is judged once more, in ONNX Runtime.
 
     Args:
         original: The file.
@@ -116,24 +135,26 @@ def export(
     """
     progress("loading the model")
     model = load_model(candidate)
-    progress("writing")
     files = _write(original, model, settings, progress)
     verification, rounding = None, tuple[Rounding, ...]()
     if settings.verify:
         exact = read(files.exact)
-        verification = parity.verify(
-            exact, model, seeds=SEEDS, progress=lambda done, all_: progress(f"verifying, input {done}/{all_}")
-        )
-        progress("measuring what storage rounds off")
-        rounding = _rounding(exact, read(files.data))
+        verification = parity.verify(exact, model, seeds=SEEDS, progress=_counted("verifying", progress))
+        if verification.ok and settings.onnx:
+            verification = verify_onnx(
+                exact, model, files.data, verification, _counted("verifying in ONNX Runtime", progress)
+            )
+        elif verification.ok and files.is_measurable:
+            progress("measuring what storage rounds off")
+            rounding = _rounding(exact, read(files.data), files.inputs or seeded_inputs(exact.graph, SEEDS))
     made = Export(
         files.data,
         verification,
         rounding,
-        original is not None and files.data == bytes(original.data),
-        original is None or bool(files.notes),
-        files.changes,
-        files.notes,
+        is_unchanged=original is not None and files.data == bytes(original.data),
+        is_anew=original is None or settings.onnx or bool(files.unknown),
+        changes=files.changes,
+        notes=(*filter(None, [files.unknown]), *files.notes),
     )
     if made.ok:
         with whole_file(output) as whole:
@@ -141,34 +162,72 @@ def export(
     return made
 
 
+def _counted(what: str, progress: Progress) -> Callable[[int, int], None]:
+    return lambda done, all_: progress(f"{what}, input {done}/{all_}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The file as asked for, the same with float32 weights, and what is to be told."""
+    """The file as asked for, the same as float32 `.tflite`, and what is to be told.
+
+    Attributes:
+        unknown: Why Keras had to write it; empty if it had not.
+        inputs: What the model will see, as far as that is known.
+        is_measurable: Whether LiteRT can run the file.
+    """
 
     data: bytes
     exact: bytes
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unknown: str = ""
+    inputs: Sequence[Sequence[Array]] = ()
+    is_measurable: bool = True
 
 
 def _write(original: Model | None, model: Any, settings: Settings, progress: Progress) -> _Files:
+    progress("writing")
     try:
         writer = Writer(original, model, allow_changes=settings.allow_changes)
-        data, exact = writer.write(settings.dtype), writer.write("float32")
-    except UnknownLayer as unknown:
+        exact = writer.write("float32")
+        changes, unknown = writer.changes, ""
+    except UnknownLayer as error:
         if settings.dtype == "float16":
-            raise CannotExport(f"{unknown}, and Keras's own export stores float32 only") from unknown
+            raise CannotExport(f"{error}, and Keras's own export stores float32 only") from error
         progress("Keras's own LiteRT export")
-        data = exact = keras_export(model)
-        return _Files(data, exact, notes=(f"{unknown}; Keras's own LiteRT export wrote the whole file",))
-    if settings.only_builtin:
-        data, exact = builtin_only(memoryview(data)), builtin_only(memoryview(exact))
-    return _Files(data, exact, writer.changes)
+        exact, changes, unknown = keras_export(model), (), f"{error}; Keras's own LiteRT export wrote the whole file"
+    exact = builtin_only(memoryview(exact)) if settings.only_builtin else exact
+    if settings.onnx:
+        progress("writing ONNX")
+        return _Files(to_onnx(read(exact), model), exact, changes, unknown=unknown)
+    if settings.dtype == "int8" or settings.dtype == "dynamic":
+        progress("quantizing")
+        return _quantized(_Files(b"", exact, changes, unknown=unknown), settings.dtype, settings.representative)
+    if unknown:
+        return _Files(exact, exact, unknown=unknown)
+    data = writer.write(settings.dtype)
+    return _Files(builtin_only(memoryview(data)) if settings.only_builtin else data, exact, changes)
 
 
-def _rounding(exact: Model, stored: Model) -> tuple[Rounding, ...]:
-    inputs = seeded_inputs(exact.graph, SEEDS)
-    runs = [[Reference(model).plain(x) for x in inputs] for model in (exact, stored)]
+def _quantized(files: _Files, kind: QuantizedType, representative: Path | None) -> _Files:
+    exact = read(files.exact)
+    inputs = load_representative(representative, exact.graph) if representative else []
+    made = quantize(files.exact, kind, inputs if kind == "int8" and inputs else None)
+    notes = [f"the ranges of activations come from {made.samples} inputs"] if made.samples else []
+    if made.left_float:
+        what = "these operators stay float32" if kind == "int8" else "the weights of these stay float32"
+        listed = ", ".join(f"{op} ×{count}" for op, count in made.left_float.items())
+        notes.append(f"{what}, LiteRT's quantizer has no int8 for them: {listed}")
+    custom = {op.kind for op in exact.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS}
+    if custom:
+        notes.append(f"what int8 rounds off is not measured: LiteRT has no kernel for {', '.join(sorted(custom))}")
+    elif not inputs:
+        notes.append("what int8 rounds off is measured on random numbers; --representative shows what the model sees")
+    return replace(files, data=made.data, notes=tuple(notes), inputs=inputs, is_measurable=not custom)
+
+
+def _rounding(exact: Model, stored: Model, inputs: Sequence[Sequence[Array]]) -> tuple[Rounding, ...]:
+    runs = [[run(x) for x in inputs] for run in (Reference(model).plain for model in (exact, stored))]
     made = []
     for place, index in enumerate(exact.graph.outputs):
         truth, other = (np.stack([outputs[place] for outputs in run]) for run in runs)

@@ -90,7 +90,7 @@ def verify_onnx(
     names = [exact.graph.tensors[index].name for index in exact.graph.outputs]
     errors = kernel_errors(data, names)
     comparisons = agreement(names, inputs, candidate.run, known, kernel_errors=errors, progress=progress)
-    return Verification(comparisons, len(inputs), tuple(reference.notes))
+    return Verification(comparisons, len(inputs), tuple(reference.notes), "ONNX Runtime")
 
 
 def kernel_errors(data: bytes, names: Sequence[str]) -> dict[str, float]:

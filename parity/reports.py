@@ -123,9 +123,8 @@ def print_verification(console: Console, verification: "Verification", other: st
     for note in verification.notes:
         console.print(f"note: {note}")
     if verification.ok:
-        console.print(
-            f"same as the {other} on {verification.inputs} seeded inputs (LiteRT, plain kernels)", style="green"
-        )
+        where = f"{verification.inputs} seeded inputs ({verification.runtime})"
+        console.print(f"same as the {other} on {where}", style="green")
     else:
         console.print(f"NOT the same as the {other} on {verification.inputs} seeded inputs", style="red")
 

@@ -28,11 +28,13 @@ class Verification:
         comparisons: One per output, in the file's order.
         inputs: How many inputs were run.
         notes: What was not checked, or not by LiteRT on the file as it is.
+        runtime: What ran the file.
     """
 
     comparisons: tuple[Comparison, ...]
     inputs: int
     notes: tuple[str, ...]
+    runtime: str = "LiteRT, plain kernels"
 
     @property
     def ok(self) -> bool:
@@ -42,7 +44,8 @@ class Verification:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         outputs = [comparison.as_dict() for comparison in self.comparisons]
-        return {"ok": self.ok, "inputs": self.inputs, "outputs": outputs, "notes": list(self.notes)}
+        rest = {"outputs": outputs, "notes": list(self.notes), "runtime": self.runtime}
+        return {"ok": self.ok, "inputs": self.inputs} | rest
 
 
 def seeded_inputs(graph: Graph, seeds: int) -> list[list[Array]]:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import converter
+from converter.heads import replace_classes
+from converter.surgery import widen_input
 from fixtures.siblings import siblings_file
 from tests import models
 from tests.commands import run
@@ -71,9 +73,94 @@ def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert "wrote selfie.tflite: the original's graph" in out
 
 
+def test_new_head_is_spliced_in_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.converted(NAME), 7), "seven.keras")
+    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME)
+    assert code == 0
+    assert "changed: classificator_8: kernel has shape (1, 1, 88, 14), the file has (1, 1, 88, 2)" in out
+    assert "and new operators for what has changed" in out
+    assert [shape[-1] for shape in converter.convert("seven.tflite").output_shape] == [16, 7]
+
+
+def test_changes_that_reach_every_output_have_to_be_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(widen_input(models.converted(NAME), 4), "wide.keras")
+    code, _, err = run(capsys, "export", "wide.keras", "--like", NAME)
+    assert code == 2
+    assert "conv2d: kernel has shape (5, 5, 4, 24), the file has (5, 5, 3, 24)" in err
+    assert "--allow-changes" in err
+    assert not Path("wide.tflite").exists()
+    code, out, _ = run(capsys, "export", "wide.keras", "--like", NAME, "--allow-changes", "--json")
+    made = json.loads(out)
+    assert (code, made["ok"], len(made["changes"])) == (0, True, 2)
+
+
+def test_without_an_original(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "-o", "new.tflite")
+    assert code == 0
+    assert "wrote new.tflite: a graph of its own" in out
+
+
+def test_layer_without_operators_goes_through_keras(capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = keras.Input((8, 8, 3), name="picture")
+    x = keras.layers.Conv2D(4, 3, name="features")(inputs)
+    first = keras.layers.Flatten(name="second_by_name")(keras.ops.cumsum(x, axis=1))
+    model = keras.Model(inputs, [first, keras.layers.GlobalAveragePooling2D(name="a_mean")(x)])
+    converter.save(model, "odd.keras")
+    code, out, _ = run(capsys, "export", "odd.keras")
+    assert code == 0
+    assert "no TFLite operator is known here for Cumsum; Keras's own LiteRT export wrote the whole file" in out
+    graph = converter.read("odd.tflite").graph
+    assert [graph.tensors[i].name for i in (*graph.inputs, *graph.outputs)] == ["picture", "second_by_name", "a_mean"]
+    code, _, err = run(capsys, "export", "odd.keras", "--dtype", "float16", "-o", "half.tflite")
+    assert (code, "stores float32 only" in err, Path("half.tflite").exists()) == (2, True, False)
+
+
+def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("seen.npy", np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32))
+    arguments = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "int8")
+    code, out, _ = run(capsys, *arguments, "--representative", "seen.npy")
+    assert code == 0
+    assert "the ranges of activations come from 4 inputs" in out
+    assert "storage rounds off up to" in out
+    kinds = {tensor.storage.dtype for tensor in converter.read("new.tflite").graph.tensors if tensor.storage}
+    assert "INT8" in kinds
+
+
+def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(
+        capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "dynamic"
+    )
+    assert code == 0
+    assert "measured on random numbers; --representative" in out
+
+
+def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "face_landmark_with_attention"
+    converter.save(models.converted(name), "face.keras")
+    code, out, _ = run(capsys, "export", "face.keras", "--like", name, "--dtype", "dynamic")
+    assert code == 0
+    assert "not measured: LiteRT has no kernel for Landmarks2TransformMatrix" in out
+
+
+def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.converted(NAME), 7, "gated"), "seven.keras")
+    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME, "--onnx")
+    assert code == 0
+    assert "same as the model on 16 seeded inputs (ONNX Runtime)" in out
+    assert "wrote seven.onnx: a graph of its own" in out
+    import onnx
+
+    ends = onnx.load("seven.onnx").graph.output
+    assert [end.name for end in ends] == ["regressors", "classificators", "class_classificators"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["file.keras", "--like", "file.tflite", "--dtype", "int8"], "int8 needs representative inputs"),
+        (["file.keras", "--like", "file.tflite", "--representative", "x.npy"], "hint: --dtype int8"),
+        (["file.keras", "--like", "file.tflite", "--onnx", "--dtype", "float16"], "--dtype and --builtin-only are for"),
+        (["file.keras", "--like", "file.tflite", "--onnx", "-o", "new.tflite"], "does not end in .onnx"),
         (["file.keras", "--like", NAME], "the model is not the original's"),
         (["none.keras", "--like", "file.tflite"], "none.keras"),
         (["file.keras", "--like", "none.tflite"], "none.tflite"),
