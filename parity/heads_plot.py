@@ -20,6 +20,7 @@ COLOURS = {
     "decoding": "#55a868",
     "suppression": "#8172b3",
 }
+COLOURS_OF_LINES = 10  # matplotlib's, before the first comes again
 # Deterministic: the same numbers give the same bytes. Text stays text, which is smaller and can be searched.
 SETTINGS: dict[Any, Any] = {"svg.hashsalt": "unlite", "svg.fonttype": "none", "font.size": 9, "path.simplify": True}
 PANEL, PANEL_HEIGHT = 3.0, 3.2  # inches
@@ -81,9 +82,15 @@ def _stack(axes: "Axes", heads: Heads, design: str) -> None:
 
 
 def _runtimes(axes: "Axes", heads: Heads, design: str) -> None:
-    for runtime in heads.unchanged:
-        axes.plot([1000 * row.total.median for row in heads.rows(runtime, design)], marker=".", label=runtime)
+    from matplotlib.ticker import LogLocator
+
+    for number, runtime in enumerate(heads.unchanged):
+        totals = [1000 * row.total.median for row in heads.rows(runtime, design)]
+        axes.plot(totals, "-" if number < COLOURS_OF_LINES else "--", label=runtime)
     axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     _ticks(axes, heads, design)
 
 
