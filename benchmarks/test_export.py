@@ -45,7 +45,7 @@ def test_against_other_exports(report: list[str]) -> None:
     example = seeded_inputs(old.graph, 1)[0]
     files = {"original": bytes(old.data)} | exports(old, model, example)
     runs = {name: LiteRT(data, "xnnpack") for name, data in files.items()}
-    timings = interleave({name: partial(run.run, example) for name, run in runs.items()}, rounds=30)
+    timings = interleave({name: partial(run.run, example) for name, run in runs.items()}, rounds=80, seconds=60)
     for name, data in files.items():
         ratio, counts = timings.ratio([name], ["original"]), operators(data)
         report.append(
