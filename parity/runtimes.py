@@ -8,7 +8,7 @@ from typing import Any, Literal
 from converter.errors import MissingRuntime
 from converter.reader import read
 from parity import naive
-from parity.runners import Array, Kernels, LiteRT, Run, keras_runner
+from parity.runners import Array, Kernels, LiteRT, OnnxRuntime, Run, keras_runner
 
 StorageType = Literal["float16", "float32"]
 
@@ -74,21 +74,9 @@ def _int8(subject: Subject) -> Run:
 
 
 def _onnx(subject: Subject) -> Run:
-    import onnxruntime
-
     from parity.onnx_export import to_onnx
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    data = to_onnx(read(subject.store(None)), subject.model)
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    names = [entry.name for entry in session.get_inputs()]
-
-    def run(inputs: Sequence[Array]) -> list[Array]:
-        made: list[Array] = session.run(None, dict(zip(names, inputs, strict=True)))
-        return made
-
-    return run
+    return OnnxRuntime(to_onnx(read(subject.store(None)), subject.model)).run
 
 
 def _naive(subject: Subject) -> Run:
@@ -146,7 +134,6 @@ def _graphs(runtime: str) -> Any:
 
 INT8 = ("ai_edge_quantizer", "quantize")
 TENSORFLOW = ("tensorflow", "tensorflow")
-NAIVE = "TensorFlow's converter, weights left variables, in LiteRT with XNNPACK, one thread"
 # The first is the default, and what the others are compared with.
 RUNTIMES: Mapping[str, Runtime] = {
     "litert": Runtime("LiteRT with XNNPACK, one thread, weights as the original stores them", _litert()),

@@ -81,8 +81,9 @@ def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tupl
     regressors, logits = (first, second) if first.shape[1] == detector.coordinates else (second, first)
     if not gated:
         return regressors, logits
-    is_best = np.arange(gated[0].shape[1]) == gated[0].argmax(axis=1)[:, None]
-    return regressors, np.where(is_best, logits, -np.inf).astype(np.float32)
+    chosen = np.full_like(gated[0], -np.inf)
+    chosen[np.arange(len(chosen)), gated[0].argmax(axis=1)] = logits[:, 0]
+    return regressors, chosen
 
 
 def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections:
