@@ -94,7 +94,7 @@ def settings(ours: Node, theirs: Node) -> Iterator[str]:
             if name not in OWN and left != right and not _is_moot(name, ours, theirs):
                 unit = f" {UNITS[name]}" if name in UNITS else ""
                 yield f"{name} is {_show(right)}, the file has {_show(left)}{unit}"
-    for name in ours.weights.keys() & theirs.weights.keys():
+    for name in (name for name in ours.weights if name in theirs.weights):
         left_shape, right_shape = ours.weights[name].shape, theirs.weights[name].shape
         if left_shape != right_shape:
             yield f"{name} has shape {right_shape}, the file has {left_shape}"

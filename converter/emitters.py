@@ -92,6 +92,11 @@ class Emission:
         self.made.append(self.file.operator(kind, operands, made, **options))
         return made
 
+    def takes(self, *settings: str) -> None:
+        """Refuse settings that the operator has no equivalent for."""
+        for name in self.config.keys() - set(settings):
+            raise self.unknown(f"with {name} {self.config[name]}")
+
     def unknown(self, why: str = "") -> UnknownLayer:
         """To be raised for what no operator is known for."""
         return UnknownLayer(f"{self.node.name}: no TFLite operator is known here for {self.node.kind} {why}".rstrip())
@@ -169,6 +174,7 @@ def _depthwise(e: Emission) -> None:
 
 @emits("conv_transpose")
 def _conv_transpose(e: Emission) -> None:
+    e.takes("kernel_size", "strides", "cropping", "batch_norm", "epsilon")
     height, width, filters, channels = e.weights["kernel"].shape
     strides, crops = e.config["strides"], e.config["cropping"]
     extents = list(zip(e.shapes[0], e.shape, strides, (height, width), strict=False))
@@ -210,7 +216,19 @@ def _mean(e: Emission) -> None:
 
 @emits("add", "multiply")
 def _binary(e: Emission) -> None:
-    e.op("ADD" if e.node.kind == "add" else "MUL", *e.inputs)
+    kind = "ADD" if e.node.kind == "add" else "MUL"
+    first, *others = e.inputs if len(e.inputs) > 1 else (*e.inputs, _number(e))
+    for operand in others[:-1]:
+        first = e.between(kind, e.shape, first, operand)
+    e.op(kind, first, others[-1])
+
+
+def _number(e: Emission) -> int:
+    """The number or array that a value is added to or multiplied with: `x * 2.0`."""
+    given = [arg for arg in e.node.origin.args if isinstance(arg, (int, float, np.ndarray, np.generic))]
+    if len(e.inputs) != 1 or len(given) != 1:
+        raise e.unknown(f"of {len(e.inputs)} computed operands")
+    return e.weight("value", np.asarray(given[0], np.float32))
 
 
 @emits("Scale", "Offset")
@@ -220,6 +238,8 @@ def _constant(e: Emission) -> None:
 
 @emits("batch_norm")
 def _batch_norm(e: Emission) -> None:
+    if e.config["axis"] != -1:
+        raise e.unknown(f"over axis {e.config['axis']}")
     scaled = e.between("MUL", e.shape, e.inputs[0], e.weight("scale"))
     e.op("ADD", scaled, e.weight("shift"))
 
@@ -242,8 +262,7 @@ def _permute(e: Emission) -> None:
 
 @emits("pad")
 def _pad(e: Emission) -> None:
-    if "mode" in e.config:
-        raise e.unknown(f"of mode {e.config['mode']}")
+    e.takes("paddings")
     e.op("PAD", e.inputs[0], e.ints(((0, 0), *e.config["paddings"]), "paddings"))
 
 
@@ -273,6 +292,7 @@ def _resize(e: Emission) -> None:
     kinds = {"bilinear": "RESIZE_BILINEAR", "nearest": "RESIZE_NEAREST_NEIGHBOR"}
     if e.config["interpolation"] not in kinds:
         raise e.unknown(f"of {e.config['interpolation']}")
+    e.takes("interpolation", "size", "half_pixel_centers", "align_corners")
     half = bool(e.config["half_pixel_centers"])
     options = {"halfPixelCenters": half, "alignCorners": bool(e.config["align_corners"])}
     size = e.ints(e.config["size"], "size")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from converter.detectors import Detector, for_shapes
 from converter.errors import BadDetector, BadHead
 from converter.keras_network import Call, KerasNetwork, keras_network
-from converter.rewire import Rewiring, like
+from converter.rewire import Rewiring
 
 Design = Literal["joint", "gated", "bottleneck", "two_stage"]
 Start = Literal["old", "fresh"]
@@ -29,9 +29,9 @@ PRIOR = 0.01
 BOTTLENECK = 32
 REGION = 64  # pixels of the two-stage design's regions
 
-# What may stand between the convolution and the output. Those with weights have them along the channels.
-PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity", "Activation", "ReLU")
-WEIGHTED = ("DepthwiseConv2D", "BatchNormalization", "PReLU")
+# What may stand between the convolution and the output.
+PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity", "Dropout", "Activation")
+WEIGHTED = ("DepthwiseConv2D", "BatchNormalization")  # one weight or window per channel
 
 
 def replace_classes(  # noqa: PLR0913 - settings, by keyword
@@ -71,10 +71,13 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
     """
     if design not in DESIGNS or start not in get_args(Start):
         raise BadHead(f"no design {design!r} that starts {start!r}", hint=f"designs: {', '.join(DESIGNS)}")
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise BadHead(f"{n!r} classes make no detector", hint="1 or more")
+    n = int(n)
     traced = keras_network(model)
-    head = find_head(traced, branches, detector)
+    head = find_head(traced, (branches,) if isinstance(branches, str) else branches, detector)
+    if design == "gated" and head.classes != 1:
+        raise BadHead(f"{model.name} tells {head.classes} classes apart: it has no objectness to keep", "joint does")
     if design == "two_stage":
         return region_classifier(n, start)
     surgeon = _Surgeon(traced, head, n, start)
@@ -111,7 +114,7 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
     if branches:
         found = [call for call in traced.calls if call.name in branches]
         for name in branches:
-            if sum(call.name == name for call in found) != 1 or not _is_convolution(_named(found, name)):
+            if not any(call.name == name and _is_convolution(call) for call in found):
                 raise BadHead(f"the model has no convolution {name!r}", hint="names as in `model.summary()`")
     else:
         found = list(_walk_back(_logits(traced, detector), makers))
@@ -121,6 +124,8 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
         names = ", ".join(call.name for call in found)
         raise BadHead(f"{names}: {len(ends)} outputs come of them, expected one of shape [N, anchors, classes]")
     classes = ends[0].shape[2]
+    if branches:
+        _check_no_boxes(traced, ends[0], detector)
     for call in found:
         if call.layer.filters % classes:
             raise BadHead(
@@ -130,8 +135,14 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
     return Head(tuple(found), tail, classes)
 
 
-def _named(calls: Sequence[Call], name: str) -> Call | None:
-    return next((call for call in calls if call.name == name), None)
+def _check_no_boxes(traced: KerasNetwork, end: Any, detector: Detector | None) -> None:
+    """Refuse branches that give the regressors of a detector that is known."""
+    try:
+        logits = _logits(traced, detector)
+    except BadHead:  # that is why they were named
+        return
+    if logits is not end:
+        raise BadHead("the branches that are named give boxes, not logits")
 
 
 def _is_convolution(call: Call | None) -> bool:
@@ -187,7 +198,10 @@ def _downstream(traced: KerasNetwork, found: Sequence[Call]) -> Iterator[Call]:
         if not reached.intersection(map(id, call.inputs)):
             continue
         if type(call.layer).__name__ not in (*PASSES, *WEIGHTED) or not reached.issuperset(map(id, call.inputs)):
-            raise BadHead(f"{call.name} comes after the classification branch, and does more than hand logits on")
+            raise BadHead(
+                f"{call.name} comes after the classification branch, and does more than hand its logits on",
+                hint="branches=[...] has to name all of them",
+            )
         reached.update(map(id, call.outputs))
         yield call
 
@@ -201,6 +215,7 @@ class _Surgeon:
         self._rng = np.random.default_rng(0)
         # The old class that each new one starts from.
         self._source = np.array([j if j < head.classes else 0 for j in range(n)])
+        self._last = _last_sums(head)
 
     def replaced(self, *, narrow: bool) -> Any:
         """`joint` and `bottleneck`."""
@@ -219,7 +234,9 @@ class _Surgeon:
 
         def change(call: Call, _: list[Any]) -> Any:
             if call in self._head.branches or call in self._head.tail:
-                made = self._scaled(call, lambda _, layer: self._beside(call, layer, beside), f"class_{call.name}")
+                made = self._scaled(
+                    call, lambda _, layer: self._beside(call, layer, beside), f"class_{call.name}".replace("/", "_")
+                )
                 beside.update({id(call.outputs[0]): made})
 
         self._rewiring.run(change)
@@ -232,14 +249,16 @@ class _Surgeon:
 
     def _scaled(self, call: Call, run: Any, name: str = "") -> Any:
         """The same layer for other classes."""
-        settings = call.layer.get_config()
-        kind = type(call.layer).__name__
+        settings, kind = call.layer.get_config(), type(call.layer).__name__
+        changed: dict[str, Any] = {"trainable": True} if getattr(call.layer, "weights", ()) else {}
         if kind == "Conv2D":
-            layer = like(call, name, filters=settings["filters"] // self._head.classes * self._n)
+            changed["filters"] = settings["filters"] // self._head.classes * self._n
         elif kind == "Reshape":
-            layer = like(call, name, target_shape=(*settings["target_shape"][:-1], self._reshaped(call)))
-        else:
-            layer = like(call, name)
+            target = "target_shape" if "target_shape" in settings else "newshape"  # the layer, or `keras.ops`
+            changed[target] = (*settings[target][:-1], self._reshaped(call))
+        if self._start == "fresh" and call in self._last:
+            changed["use_bias"] = True  # for the prior
+        layer = self._rewiring.layer(call, name, **changed)
         made = run(call, layer)
         if getattr(layer, "weights", ()):
             layer.set_weights(self._weights(call, layer, is_beside=bool(name)))
@@ -252,19 +271,14 @@ class _Surgeon:
         return last // self._head.classes * self._n
 
     def _weights(self, call: Call, layer: Any, *, is_beside: bool) -> list[NDArray[np.float32]]:
-        new, is_last = layer.get_weights(), self._is_last(call)
+        new = layer.get_weights()
         if self._start == "old" and not is_beside:
             return [self._spread(old, made.shape) for old, made in zip(call.layer.get_weights(), new, strict=True)]
-        if self._start == "old" and is_last:  # every class equally likely
+        if call in self._last and self._start == "old":  # every class equally likely
             return [np.zeros_like(made) for made in new]
-        if not is_beside and is_last and getattr(layer, "use_bias", False):
+        if call in self._last and not is_beside:
             new[-1] = np.full_like(new[-1], log(PRIOR / (1 - PRIOR)))
         return list(new)
-
-    def _is_last(self, call: Call) -> bool:
-        """Whether no weight comes after it."""
-        weighted = [c for c in self._head.tail if getattr(c.layer, "weights", ())]
-        return call in weighted or not weighted
 
     def _spread(self, old: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Weights per channel, for other classes: along the axis that has grown, the class counting fastest."""
@@ -278,9 +292,12 @@ class _Surgeon:
         settings, groups = call.layer.get_config(), call.layer.filters // self._head.classes
         old, channels = groups * self._head.classes, features.shape[-1]
         width = max(old, min(BOTTLENECK, channels // 2))
-        first = like(call, f"{call.name}_bottleneck", filters=width, use_bias=False, activation=None)
+        names = (f"{call.name}_bottleneck".replace("/", "_"), "")
+        narrow: dict[str, Any] = {"filters": width, "use_bias": False, "activation": None, "trainable": True}
+        first = self._rewiring.layer(call, names[0], **narrow)
         plain: dict[str, Any] = {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
-        second = like(call, filters=groups * self._n, activation=settings["activation"], **plain)
+        plain |= {"use_bias": settings["use_bias"] or self._start == "fresh", "trainable": True}
+        second = self._rewiring.layer(call, filters=groups * self._n, **plain)
         made = second(first(features))
         if self._start == "old":
             kernel, *bias = call.layer.get_weights()
@@ -291,6 +308,18 @@ class _Surgeon:
         else:
             second.set_weights(self._weights(call, second, is_beside=False))
         return made
+
+
+def _last_sums(head: Head) -> list[Call]:
+    """The last layer of each branch that sums: what stands behind it hands logits on, one by one."""
+    of: dict[int, set[int]] = {id(call.outputs[0]): {number} for number, call in enumerate(head.branches)}
+    last = dict(enumerate(head.branches))
+    for call in head.tail:
+        numbers = set().union(*(of[id(tensor)] for tensor in call.inputs))
+        of |= {id(tensor): numbers for tensor in call.outputs}
+        if type(call.layer).__name__ == "DepthwiseConv2D":
+            last |= dict.fromkeys(numbers, call)
+    return list(last.values())
 
 
 def region_classifier(n: int, start: Start = "old") -> Any:

@@ -29,11 +29,13 @@ def keras_export(model: Any) -> bytes:
             f"Keras exports to LiteRT with TensorFlow only, and runs on {keras.backend.backend()}",
             hint="pip install 'unlite[tensorflow]', and KERAS_BACKEND=tensorflow",
         )
-    signature = [keras.InputSpec(shape=(1, *x.shape[1:]), dtype=x.dtype, name=x.name) for x in model.inputs]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         try:
-            model.export(path, format="litert", verbose=False, input_signature=signature)
+            signature = keras.tree.map_structure(
+                lambda x: keras.InputSpec(shape=(1, *x.shape[1:]), dtype=x.dtype, name=x.name), model.input
+            )
+            model.export(path, format="litert", verbose=False, input_signature=[signature])
         except Exception as error:
             reason = str(error).strip().partition("\n")[0]
             raise CannotExport(f"Keras's LiteRT export fails on {model.name!r}: {reason}") from error

@@ -104,7 +104,7 @@ def keras_network(model: Any) -> KerasNetwork:
     )
     for call in tracer.calls:
         ends = (tuple(values[id(t)] for t in call.inputs), tuple(values[id(t)] for t in call.outputs))
-        view = View(_class_name(call.layer), config_of(call.layer), _shapes(call.inputs), _shapes(call.outputs))
+        view = View(_class_name(call.layer), _settings(call), _shapes(call.inputs), _shapes(call.outputs))
         builder.add(view, call.name, ends, _slots(call.layer), call)
     named = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
     values = {key: builder.same(value) for key, value in values.items()}
@@ -117,6 +117,16 @@ def _class_name(layer: Any) -> str:
     cls = type(layer)
     is_known = cls.__module__.partition(".")[0] in ("keras", "converter")
     return cls.__name__ if is_known else f"{cls.__module__}.{cls.__name__}"
+
+
+def _settings(call: Call) -> dict[str, Any]:
+    """The layer's own, and what an operation of `keras.ops` takes when it is called."""
+    import keras
+
+    called = () if isinstance(call.layer, keras.Layer) else call.kwargs.items()
+    return config_of(call.layer) | {
+        name: value for name, value in called if value is not None and not isinstance(value, keras.KerasTensor)
+    }
 
 
 def config_of(layer: Any) -> dict[str, Any]:
@@ -148,7 +158,9 @@ def _inputs(model: Any) -> tuple[list[Any], Any]:
             hint="build it first: model.build((None, height, width, channels)), or use keras.Input",
         )
     named = {id(layer.output): layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
-    made = [keras.KerasTensor(tuple(tensor.shape), name=named.get(id(tensor), tensor.name)) for tensor in given]
+    made = [
+        keras.KerasTensor(tuple(x.shape), getattr(x, "dtype", "float32"), name=named.get(id(x), x.name)) for x in given
+    ]
     return made, keras.tree.pack_sequence_as(structure, made)
 
 

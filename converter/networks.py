@@ -110,18 +110,22 @@ def _fold(nodes: list[Node], ends: set[Ref]) -> list[Node]:
     return kept
 
 
+def _is_foldable(kernel: Node, batch_norm: Node) -> bool:
+    return "batch_norm" not in kernel.config and batch_norm.config["axis"] == -1
+
+
 def _join(first: Node, second: Node) -> Node | None:
     config: dict[str, Any] = {}
     main, weights = first, dict(first.weights)
     if first.kind == "pad" and second.kind in ("conv", "depthwise") and not any(map(any, second.config["padding"])):
         pads = first.config["paddings"]
-        if "mode" in first.config or len(pads) != 3 or any(pads[2]):
+        if len(first.config) > 1 or len(pads) != 3 or any(pads[2]):
             return None
         main, weights, config = second, dict(second.weights), {"padding": pads[:2]}
     elif first.kind == "conv_transpose" and second.kind == "cropping":
         both = zip(first.config["cropping"], second.config["cropping"], strict=True)
         config = {"cropping": tuple((a[0] + b[0], a[1] + b[1]) for a, b in both)}
-    elif first.kind in HAS_KERNEL and second.kind == "batch_norm" and "batch_norm" not in first.config:
+    elif first.kind in HAS_KERNEL and second.kind == "batch_norm" and _is_foldable(first, second):
         config = {"batch_norm": second.name, "epsilon": second.config["epsilon"]}
         weights |= {f"batch_norm/{attribute}": slot for attribute, slot in second.weights.items()}
     else:

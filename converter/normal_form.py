@@ -139,7 +139,20 @@ def _relu(view: View) -> list[Part]:
     return [Part("activation", {"function": name})]
 
 
-@form("Sigmoid", "Tanh", "HardTanh", "Silu", "HardSilu", "Softmax", "ELU", "Elu", "Gelu", "Softplus")
+@form("ELU", "Elu", "Softmax", "Gelu")
+def _with_setting(view: View) -> list[Part]:
+    """Activations that have a setting: the default one needs no telling."""
+    axis, rank = view.config.get("axis", -1), len(view.inputs[0]) + 1 if view.inputs else 0
+    names = {
+        "elu": "" if view.config.get("alpha", 1.0) == 1 else f"({view.config['alpha']:g})",
+        "softmax": "" if axis in (-1, rank - 1) else f" over {axis}",
+        "gelu": " (approximate)" if view.config.get("approximate") else "",
+    }
+    name = view.layer.lower()
+    return [Part("activation", {"function": name + names[name]})]
+
+
+@form("Sigmoid", "Tanh", "HardTanh", "Silu", "HardSilu", "Softplus")
 def _named_activation(view: View) -> list[Part]:
     names = {"HardTanh": "hard_tanh", "HardSilu": "hard_silu"}
     return [Part("activation", {"function": names.get(view.layer, view.layer.lower())})]
@@ -194,7 +207,11 @@ def _conv_transpose(view: View) -> list[Part]:
         full = ((before or 1) - 1) * strides[axis] + max(size[axis], strides[axis])
         total = full - (after or full)
         crops.append((total // 2, total - total // 2))
-    config = {"kernel_size": size, "strides": strides, "cropping": tuple(crops)}
+    config: dict[str, Any] = {"kernel_size": size, "strides": strides, "cropping": tuple(crops)}
+    if view.pair("dilation_rate") != (1, 1):
+        config["dilation_rate"] = view.pair("dilation_rate")
+    if view.config.get("output_padding") is not None:  # then what is cropped in front is another share
+        config["output_padding"] = view.pair("output_padding")
     made = Part("conv_transpose", config, {"kernel": "kernel"} | _bias(view))
     return [made, *activation(view.config.get("activation"))]
 
@@ -226,7 +243,8 @@ def _mean(view: View) -> list[Part]:
 def _batch_norm(view: View) -> list[Part]:
     names = ["gamma"] * bool(view.config.get("scale", True)) + ["beta"] * bool(view.config.get("center", True))
     names += ["moving_mean", "moving_variance"]
-    config = {"epsilon": view.config.get("epsilon", 1e-3), "axis": view.config.get("axis", -1)}
+    axis, rank = view.config.get("axis", -1), len(view.inputs[0]) + 1
+    config = {"epsilon": view.config.get("epsilon", 1e-3), "axis": -1 if axis == rank - 1 else axis}
     return [Part("batch_norm", config, dict(zip(names, names, strict=True)))]
 
 
@@ -262,22 +280,27 @@ def _pad(view: View) -> list[Part]:
     pads = ((given, given) if isinstance(given, int) else tuple(given)) + (0,) * len(view.inputs[0])
     config = {"paddings": tuple(_pair(pad) for pad in pads[: len(view.inputs[0])])}
     mode = view.config.get("mode", "constant")
-    return [Part("pad", config | ({"mode": mode} if mode != "constant" else {}))]
+    value = view.config.get("constant_values") or 0
+    extra = {"mode": mode} if mode != "constant" else {"value": value} if value else {}
+    return [Part("pad", config | extra)]
 
 
 @form("UpSampling2D", "ResizeBilinear", "Resizing", "Resize")
 def _resize(view: View) -> list[Part]:
-    """Keras's own bilinear resizing has half-pixel centers on every back end."""
+    """Keras's own resizing has half-pixel centers on every back end; repeating pixels needs none."""
     interpolation = "bilinear" if view.layer == "ResizeBilinear" else view.config.get("interpolation", "bilinear")
     config = {
         "interpolation": "nearest"
         if view.layer == "UpSampling2D" and "interpolation" not in view.config
         else interpolation,
         "size": tuple(view.outputs[0][:2]),
-        "half_pixel_centers": view.config.get("half_pixel_centers", interpolation == "bilinear"),
+        "half_pixel_centers": view.config.get(
+            "half_pixel_centers", interpolation == "bilinear" or view.layer in ("Resizing", "Resize")
+        ),
         "align_corners": view.config.get("align_corners", False),
     }
-    return [Part("resize", config)]
+    others = ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
+    return [Part("resize", config | {name: True for name in others if view.config.get(name)})]
 
 
 @form("Cropping2D")

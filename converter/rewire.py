@@ -5,6 +5,7 @@ the same names and weights.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,13 @@ class Rewiring:
 
         self._tree = keras.tree
         self._traced = traced
-        self._copies: dict[int, Any] = {}
-        self._inputs = [
+        self._layers: dict[tuple[int, str], Any] = {}  # id of an old layer and name of the new one
+        self._names: set[str] = set()
+        self.inputs = [
             keras.Input((extents or {}).get(x.name, tuple(x.shape[1:])), name=x.name, dtype=x.dtype)
             for x in self._tree.flatten(traced.arguments)
         ]
-        given = zip(self._tree.flatten(traced.arguments), self._inputs, strict=True)
+        given = zip(self._tree.flatten(traced.arguments), self.inputs, strict=True)
         self.values: dict[int, Any] = {id(old): new for old, new in given}  # id of a symbolic tensor → the new one
 
     def run(self, change: Change) -> None:
@@ -57,7 +59,7 @@ class Rewiring:
     def again(self, call: Call, layer: Any = None) -> Any:
         """Call the layer's copy (or another layer) with the same arguments, as far as they are no tensors."""
         is_copy = layer is None
-        layer = self._copy(call) if is_copy else layer
+        layer = self.layer(call) if is_copy else layer
         args, kwargs = self._tree.map_structure(lambda x: self.values.get(id(x), x), (call.args, call.kwargs))
         try:
             made = layer(*args, **kwargs)
@@ -67,10 +69,29 @@ class Rewiring:
             _take_weights(layer, call)
         return made
 
-    def _copy(self, call: Call) -> Any:
-        if id(call.layer) not in self._copies:
-            self._copies[id(call.layer)] = like(call)
-        return self._copies[id(call.layer)]
+    def layer(self, call: Call, name: str = "", **config: Any) -> Any:
+        """A layer of the same class and settings, without weights yet; a layer called twice has one.
+
+        Args:
+            call: Of the layer.
+            name: What to call it; default: as it was.
+            config: Settings that are others.
+
+        Raises:
+            CannotChange: It does not say what it was made with.
+        """
+        name = name or call.name.replace("/", "_")
+        key = (id(call.layer), name)
+        if key not in self._layers:
+            self._layers[key] = _like(call, self.free(name), config)
+        return self._layers[key]
+
+    def free(self, name: str) -> str:
+        """The name, with a number if it is taken."""
+        names = (f"{name}_{number}" if number else name for number in count())
+        made = next(each for each in names if each not in self._names)
+        self._names.add(made)
+        return made
 
     def model(self, more: Mapping[str, Any] | None = None) -> Any:
         """The new model.
@@ -80,30 +101,21 @@ class Rewiring:
         """
         import keras
 
-        inputs = self._tree.pack_sequence_as(self._traced.arguments, self._inputs)
+        inputs = self._tree.pack_sequence_as(self._traced.arguments, self.inputs)
         outputs = self._tree.map_structure(lambda x: self.values[id(x)], self._traced.returned)
         if more and isinstance(outputs, dict):
             outputs = outputs | dict(more)
         elif more:
             outputs = [*self._tree.flatten(outputs), *more.values()]
-        return keras.Model(inputs, outputs, name=self._traced.model.name)
+        try:
+            return keras.Model(inputs, outputs, name=self._traced.model.name)
+        except ValueError as error:
+            raise CannotChange(f"Keras refuses the changed {self._traced.model.name}: {error}") from error
 
 
-def like(call: Call, name: str = "", **config: Any) -> Any:
-    """A layer of the same class and settings, without weights yet.
-
-    Args:
-        call: Of the layer.
-        name: What to call it; default: as it was.
-        config: Settings that are others.
-
-    Raises:
-        CannotChange: It does not say what it was made with.
-    """
+def _like(call: Call, name: str, config: Mapping[str, Any]) -> Any:
     try:
-        settings = call.layer.get_config() | config
-        settings["name"] = name or call.name.replace("/", "_")
-        return type(call.layer).from_config(settings)
+        return type(call.layer).from_config(call.layer.get_config() | config | {"name": name})
     except (NotImplementedError, TypeError, ValueError) as error:
         raise CannotChange(
             f"{call.name} cannot be built once more: {error}", hint="give the layer a `get_config`"

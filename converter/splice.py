@@ -77,14 +77,20 @@ class Comparison:
             bad |= more
 
     def _read_inside(self) -> set[int]:
-        """Nodes of the file that stay, but whose results, which no tensor holds, are read by what is fresh."""
-        read = {value for node in self.fresh for value in node.inputs} | {value for _, value in self.theirs.outputs}
-        return {
-            id(ours)
+        """Nodes of the file whose results no tensor holds, but that something else than the next of them reads now."""
+        inside = {
+            b: ours
             for ours, node in self.kept
             for a, b in zip(ours.outputs, node.outputs, strict=True)
-            if b in read and isinstance(a, str)
+            if isinstance(a, str)
         }
+        read = {value for node in self.fresh for value in node.inputs} | {value for _, value in self.theirs.outputs}
+        found = {id(ours) for value, ours in inside.items() if value in read}
+        for ours, node in self.kept:
+            others = [inside[v] for v in node.inputs if v in inside and not set(inside[v].outputs) & set(ours.inputs)]
+            if others:
+                found |= {id(ours), *map(id, others)}
+        return found
 
     def _stand_in(self) -> None:
         """Find out what nodes without a partner stand for: what belongs together reads both in the same place."""
@@ -151,7 +157,7 @@ class Splicing(Assembly):
         free = {v for node in comparison.ours.nodes for v in node.outputs} - set(self._tensors.values())
         for node in comparison.fresh:
             partner = comparison.partners.get(id(node))
-            if partner and partner.outputs[0] in free:
+            if partner and partner.outputs[0] in free and len(partner.outputs) == len(node.outputs):
                 self._take_tensors(node, partner, theirs)
                 free -= set(partner.outputs)
             made = self._emit(node, theirs, values, partner)
@@ -186,7 +192,7 @@ class Splicing(Assembly):
 
     def _take_tensors(self, node: Node, partner: Node, theirs: Network) -> None:
         """Let the results of a node be in the tensors of its partner, for the same readers."""
-        for a, b in zip(partner.outputs, node.outputs, strict=False):
+        for a, b in zip(partner.outputs, node.outputs, strict=True):
             if isinstance(a, int):
                 self._tensors[b] = a
                 self._resize(b, theirs)
@@ -238,6 +244,17 @@ class Splicing(Assembly):
             place = next(n for n, op in enumerate(waiting) if not any(to_come[int(index)] for index in op.inputs))
             self.graph.operators.append(waiting.pop(place))
             to_come.subtract(map(int, self.graph.operators[-1].outputs))
+        for op in self.graph.operators:
+            for index in map(int, op.inputs):
+                if index >= 0 and index not in to_come and not self._is_given(index):
+                    name = self.graph.tensors[index].name.decode(errors="replace")
+                    raise CannotExport(f"{self.kind(op)} would read {name!r}, which nothing computes any more")
+
+    def _is_given(self, index: int) -> bool:
+        """Whether a tensor is an input, a constant, or state."""
+        tensor = self.graph.tensors[index]
+        has_data = self.model.buffers[tensor.buffer].data is not None or 0 in tensor.shape
+        return index in self.graph.inputs or has_data or bool(tensor.isVariable)
 
     def _free_constants(self, partner: Node) -> dict[str, int]:
         """Attribute → the constant that only what is replaced has read, each given away once."""
@@ -248,12 +265,17 @@ class Splicing(Assembly):
 
     def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
         """Let an operator that stays read what the model's layer reads."""
-        given = [self._tensors[value] for value in node.inputs if value in self._tensors]
-        before = [value for value in ours.inputs if value not in given and isinstance(value, int)]
-        after = [value for value in given if value not in ours.inputs]
-        for old, new in zip(before, after, strict=False):
-            for number in comparison.ops_of(ours):
-                self.reads(self.originals[number], old, new)
+        before = [value for value in ours.inputs if isinstance(value, int)]
+        after = [self._tensors[value] for value in node.inputs if value in self._tensors]
+        if ours.kind in COMMUTATIVE:  # what both have stays where it is
+            common = Counter(before) & Counter(after)
+            before, after = (list((Counter(values) - common).elements()) for values in (before, after))
+        if len(before) != len(after):
+            raise CannotExport(f"{node.name}: its operands have no place in the file's {ours.origin.op}")
+        moved = dict(zip(before, after, strict=True))
+        for number in comparison.ops_of(ours):
+            op = self.originals[number]
+            op.inputs = np.array([moved.get(int(index), int(index)) for index in op.inputs], np.int32)
 
     def _give(self, comparison: Comparison) -> None:
         theirs, outputs = comparison.theirs.outputs, []

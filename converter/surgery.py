@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from converter.errors import CannotChange
 from converter.keras_network import Call, keras_network
-from converter.rewire import Rewiring, like
+from converter.rewire import Rewiring
 
 # Layers that do the same on a picture of any size.
 ANY_SIZE = frozenset(
@@ -39,10 +40,12 @@ def widen_input(model: Any, channels: int) -> Any:
     Raises:
         CannotChange: The input goes into something else than convolutions.
     """
+    import keras
+
     traced = keras_network(model)
-    (taken,) = _pictures(traced.arguments, model)
+    taken = _picture(traced.arguments, model)
     height, width, before = taken.shape[1:]
-    if isinstance(channels, bool) or not isinstance(channels, int) or channels <= before:
+    if index(channels) <= before:
         raise CannotChange(f"{model.name} has {before} input channels already", hint=f"{before + 1} or more")
     rewiring = Rewiring(traced, {taken.name: (height, width, channels)})
 
@@ -53,7 +56,7 @@ def widen_input(model: Any, channels: int) -> Any:
             return None
         if kind != "Conv2D" or call.layer.groups != 1:
             raise CannotChange(f"{call.name} reads the input, and is no convolution that could take more channels")
-        layer = like(call)
+        layer = rewiring.layer(call, trainable=True)
         made = rewiring.again(call, layer)
         kernel_hwio, *bias = call.layer.get_weights()
         room = np.zeros((*kernel_hwio.shape[:2], channels - before, kernel_hwio.shape[3]), np.float32)
@@ -61,6 +64,9 @@ def widen_input(model: Any, channels: int) -> Any:
         return made
 
     rewiring.run(change)
+    for old in keras.tree.flatten(traced.returned):
+        if old.shape != rewiring.values[id(old)].shape:
+            raise CannotChange(f"the new channels of {model.name} would reach an output: nothing convolves them")
     return rewiring.model()
 
 
@@ -112,36 +118,43 @@ def swap_activation(model: Any, inputs: NDArray[np.float32] | None = None) -> Sw
     import keras
 
     traced = keras_network(model)
+    taken = _only(traced.arguments, model)
     calls = [call for call in traced.calls if type(call.layer).__name__ == "PReLU"]
     if not calls:
         raise CannotChange(f"{model.name} has no PReLU")
     rewiring, watched = Rewiring(traced), Rewiring(traced)
-    rewiring.run(lambda call, x: keras.layers.ReLU(name=_relu_name(call))(x[0]) if call in calls else None)
+    rewiring.run(lambda call, x: keras.layers.ReLU(name=rewiring.free(_relu(call)))(x[0]) if call in calls else None)
     watched.run(lambda *_: None)
-    (taken,) = keras.tree.flatten(traced.arguments)
     if inputs is None:
         inputs = np.random.default_rng(0).uniform(-1, 1, (4, *taken.shape[1:])).astype(np.float32)
-    before = watched.model({call.name: watched.values[id(call.inputs[0])] for call in calls})
-    new = rewiring.model()
-    results = [np.asarray(keras.ops.convert_to_numpy(x)) for x in keras.tree.flatten(before(inputs))]
-    outputs, operands = results[: -len(calls)], results[-len(calls) :]
-    made = [np.asarray(keras.ops.convert_to_numpy(x)) for x in keras.tree.flatten(new(inputs))]
-    losses = {
-        name: float(np.abs(a - b).max() / np.ptp(a)) for name, a, b in zip(new.output_names, outputs, made, strict=True)
-    }
-    swapped = tuple(_swapped(call, x) for call, x in zip(calls, operands, strict=True))
-    return Swap(new, swapped, losses)
+    new, ends = rewiring.model(), keras.tree.flatten(traced.returned)
+    looked_at = [watched.values[id(x)] for x in (*ends, *(call.inputs[0] for call in calls))]
+    results = _run(keras.Model(watched.inputs[0], looked_at), inputs)
+    outputs, operands = results[: len(ends)], results[len(ends) :]
+    names = [name for name, _ in traced.network.outputs]
+    losses = {n: _share(a - b, a) for n, a, b in zip(names, outputs, _run(new, inputs), strict=True)}
+    return Swap(new, tuple(_swapped(call, x) for call, x in zip(calls, operands, strict=True)), losses)
 
 
-def _relu_name(call: Call) -> str:
+def _run(model: Any, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    import keras
+
+    return [np.asarray(keras.ops.convert_to_numpy(x)) for x in keras.tree.flatten(model(inputs, training=False))]
+
+
+def _relu(call: Call) -> str:
     return str(call.name.replace("/", "_").replace("p_re_lu", "re_lu"))
 
 
 def _swapped(call: Call, x: NDArray[np.float32]) -> Swapped:
     (alpha,) = call.layer.get_weights()
-    lost = np.abs(alpha * np.minimum(x, 0))
-    span = np.ptp(np.where(x > 0, x, alpha * x))
-    return Swapped(call.name, alpha.size, int((alpha == 0).sum()), float(lost.max() / span) if lost.any() else 0.0)
+    loss = _share(alpha * np.minimum(x, 0), np.where(x > 0, x, alpha * x))
+    return Swapped(call.name, alpha.size, int((alpha == 0).sum()), loss)
+
+
+def _share(lost: NDArray[np.float32], result: NDArray[np.float32]) -> float:
+    """The largest loss as a share of a result's range."""
+    return float(np.abs(lost).max() / (np.ptp(result) or 1)) if lost.any() else 0.0
 
 
 def resize_input(model: Any, height: int, width: int) -> Any:
@@ -162,7 +175,7 @@ def resize_input(model: Any, height: int, width: int) -> Any:
         CannotChange: A layer depends on the size: a dense layer on a flattened picture, a pool over all of it.
     """
     traced = keras_network(model)
-    (taken,) = _pictures(traced.arguments, model)
+    taken, height, width = _picture(traced.arguments, model), index(height), index(width)
     if min(height, width) < 1:
         raise CannotChange(f"{height}×{width} pixels make no picture")
     rewiring = Rewiring(traced, {taken.name: (height, width, taken.shape[3])})
@@ -170,15 +183,16 @@ def resize_input(model: Any, height: int, width: int) -> Any:
     def change(call: Call, operands: list[Any]) -> Any:
         old, new = tuple(call.inputs[0].shape[1:]), tuple(operands[0].shape[1:])
         kind = type(call.layer).__name__
-        if old == new or kind in ANY_SIZE:
-            if old != new:
-                _check_window(call, old, new)
+        if all(a.shape[1:] == b.shape[1:] for a, b in zip(call.inputs, operands, strict=True)):
+            return None
+        if kind in ANY_SIZE:
+            _check_window(call, old, new)
             return None
         if kind == "Reshape":
-            return rewiring.again(call, like(call, target_shape=_reshaped(call, old, new)))
+            return rewiring.again(call, rewiring.layer(call, target_shape=_reshaped(call, old, new)))
         if kind == "ResizeBilinear":
             size = [_scaled(call, *extents) for extents in zip(call.outputs[0].shape[1:3], old, new, strict=False)]
-            return rewiring.again(call, like(call, size=size))
+            return rewiring.again(call, rewiring.layer(call, height=size[0], width=size[1]))
         raise CannotChange(f"{call.name} ({kind}) is made for {old}, not for {new}")
 
     rewiring.run(change)
@@ -188,7 +202,9 @@ def resize_input(model: Any, height: int, width: int) -> Any:
 def _check_window(call: Call, old: tuple[int, ...], new: tuple[int, ...]) -> None:
     """A window over the whole picture makes one number of it, and would make several of a larger one."""
     window = getattr(call.layer, "pool_size", None) or getattr(call.layer, "kernel_size", None)
-    if window == old[:2] != (1, 1) and getattr(call.layer, "padding", "valid") == "valid":
+    is_whole = window == old[:2] != (1, 1) and getattr(call.layer, "padding", "valid") == "valid"
+    # With its axes kept, a mean goes back into the picture (squeeze and excitation).
+    if is_whole or (type(call.layer).__name__ == "GlobalAveragePooling2D" and not call.layer.keepdims):
         raise CannotChange(f"{call.name} covers all {old[0]}×{old[1]} cells, and would not cover {new[0]}×{new[1]}")
 
 
@@ -206,11 +222,17 @@ def _scaled(call: Call, extent: int, old: int, new: int) -> int:
     return extent * new // old
 
 
-def _pictures(arguments: Any, model: Any) -> list[Any]:
+def _only(arguments: Any, model: Any) -> Any:
     import keras
 
     taken = keras.tree.flatten(arguments)
-    if len(taken) != 1 or len(taken[0].shape) != 4:
-        shapes = [tuple(tensor.shape) for tensor in taken]
-        raise CannotChange(f"{model.name} takes {shapes}; expected one picture [N, H, W, C]")
-    return list(taken)
+    if len(taken) != 1:
+        raise CannotChange(f"{model.name} takes {len(taken)} inputs, expected one")
+    return taken[0]
+
+
+def _picture(arguments: Any, model: Any) -> Any:
+    taken = _only(arguments, model)
+    if len(taken.shape) != 4:
+        raise CannotChange(f"{model.name} takes {tuple(taken.shape)}; expected a picture [N, H, W, C]")
+    return taken

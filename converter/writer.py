@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from converter.audit import Finding, audit, settings
 from converter.blueprint import blueprint
+from converter.constants import decode
 from converter.emitters import UnknownLayer
 from converter.errors import CannotExport
 from converter.graph import Model, Op, Tensor
-from converter.keras_network import keras_network
+from converter.keras_network import KerasNetwork, keras_network
 from converter.matching import match
 from converter.network import Node
 from converter.networks import network_of_blueprint
@@ -75,6 +76,7 @@ class Writer:
 
     def __init__(self, original: Model | None, model: Any, *, allow_changes: bool = False) -> None:
         candidate = keras_network(model)
+        _check_types(candidate)
         if candidate.network.loose:
             raise UnknownLayer(f"{candidate.network.loose[0].name}: its place in the graph is unknown")
         self._network = candidate.network
@@ -142,6 +144,20 @@ class Writer:
         return _values(node, self._layers)
 
 
+def _check_types(candidate: KerasNetwork) -> None:
+    import keras
+
+    for tensor in keras.tree.flatten(candidate.arguments):
+        if tensor.dtype != "float32":
+            raise CannotExport(f"input {tensor.name} is {tensor.dtype}; only float32 models can be written")
+    for call in candidate.calls:
+        if getattr(call.layer, "compute_dtype", "float32") != "float32":
+            raise CannotExport(
+                f"{call.name} computes in {call.layer.compute_dtype}; only float32 models can be written",
+                hint="build the model with the dtype policy float32, and copy the weights",
+            )
+
+
 def _changes(comparison: Comparison, findings: Sequence[Finding]) -> Iterable[str]:
     """The findings, with one for both where something stands for what the audit found no partner for."""
     replaced = {id(node) for node in comparison.partners.values()}
@@ -164,9 +180,9 @@ def _of_pair(plan: Blueprint, ours: Node, theirs: Node, layers: Mapping[str, Any
     for name, slot in ours.weights.items():
         weight: Weight = slot.holder
         tensor = plan.graph.tensors[weight.tensor]
-        if name not in values:  # a bias that is all zeros in the file, and that the model does without
+        if name not in values and not decode(tensor).any():  # a bias of zeros that the model does without
             continue
-        made = values.pop(name)
+        made = values.pop(name) if name in values else np.zeros(slot.shape, np.float32)
         if made.shape != slot.shape:
             raise CannotExport(f"{theirs.name}: {name} has shape {made.shape}, the file's {tensor} {slot.shape}")
         yield Placed(ours.origin.op, tensor, weight.layout.to_tflite(made, tensor.shape), theirs.name)

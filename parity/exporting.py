@@ -9,7 +9,7 @@ import numpy as np
 
 import parity
 from converter.emitters import UnknownLayer
-from converter.errors import BadInput, CannotExport
+from converter.errors import BadInput, CannotExport, UnliteError
 from converter.graph import Model
 from converter.keras_export import keras_export
 from converter.quantize import QuantizedType, quantize
@@ -133,6 +133,8 @@ def export(
         settings: How.
         progress: Called with what is being done.
     """
+    if original is None and settings.allow_changes:
+        raise BadInput("--allow-changes is about an original", hint="--like ORIGINAL")
     progress("loading the model")
     model = load_model(candidate)
     files = _write(original, model, settings, progress)
@@ -196,6 +198,7 @@ def _write(original: Model | None, model: Any, settings: Settings, progress: Pro
             raise CannotExport(f"{error}, and Keras's own export stores float32 only") from error
         progress("Keras's own LiteRT export")
         exact, changes, unknown = keras_export(model), (), f"{error}; Keras's own LiteRT export wrote the whole file"
+        _check_comparable(exact, unknown, settings)
     exact = builtin_only(memoryview(exact)) if settings.only_builtin else exact
     if settings.onnx:
         progress("writing ONNX")
@@ -207,6 +210,15 @@ def _write(original: Model | None, model: Any, settings: Settings, progress: Pro
         return _Files(exact, exact, unknown=unknown)
     data = writer.write(settings.dtype)
     return _Files(builtin_only(memoryview(data)) if settings.only_builtin else data, exact, changes)
+
+
+def _check_comparable(exact: bytes, unknown: str, settings: Settings) -> None:
+    try:
+        read(exact).graph  # noqa: B018 - it may have several, and then there is none
+    except UnliteError as error:
+        if settings.verify or settings.dtype or settings.onnx:
+            reason = str(error).partition("\n")[0]
+            raise CannotExport(f"{unknown}, but cannot be compared: {reason}", "--no-verify writes it") from None
 
 
 def _quantized(files: _Files, kind: QuantizedType, representative: Path | None) -> _Files:

@@ -124,8 +124,7 @@ def keras_runner(model: Any) -> Run:
     call = compiled(call)
 
     def run(inputs: Sequence[Array]) -> list[Array]:
-        made = call(list(inputs))
-        return [keras.ops.convert_to_numpy(output) for output in (made if isinstance(made, (list, tuple)) else [made])]
+        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(call(list(inputs)))]
 
     return run
 

@@ -128,8 +128,9 @@ def _run_candidate(run: Run, values: list[Array]) -> list[Array]:
         return run(values)
     except (TypeError, ValueError) as error:
         shapes = ", ".join(str(value.shape) for value in values)
+        reason = str(error).strip().partition("\n")[0]
         raise VerificationImpossible(
-            f"the candidate cannot be called with inputs of shape {shapes}: {error}"
+            f"the candidate cannot be called with inputs of shape {shapes}: {reason}"
         ) from error
 
 

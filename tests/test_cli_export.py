@@ -115,6 +115,41 @@ def test_layer_without_operators_goes_through_keras(capsys: pytest.CaptureFixtur
     assert (code, "stores float32 only" in err, Path("half.tflite").exists()) == (2, True, False)
 
 
+ODD = """
+import keras
+from keras import layers, ops
+
+def named():
+    x = keras.Input((8, 8, 3))
+    return keras.Model(x, {"b": layers.Conv2D(4, 3)(x), "a": layers.Conv2D(2, 1)(x)})
+
+def several():
+    a, b = keras.Input((8, 8, 3), name="a"), keras.Input((8, 8, 3), name="b")
+    return keras.Model([a, b], ops.cumsum(a + b, axis=1))
+
+def recurrent():
+    x = keras.Input((8, 3))
+    return keras.Model(x, layers.LSTM(4)(x))
+"""
+
+
+@pytest.mark.parametrize("name", ["named", "several"])
+def test_models_of_other_kinds(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.py").write_text(ODD)
+    code, out, err = run(capsys, "export", f"odd.py:{name}")
+    assert (code, err) == (0, "")
+    assert "same as the model" in out
+
+
+def test_what_keras_exports_with_control_flow_cannot_be_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.py").write_text(ODD)
+    code, _, err = run(capsys, "export", "odd.py:recurrent")
+    assert code == 2
+    assert "but cannot be compared" in err
+    code, _, _ = run(capsys, "export", "odd.py:recurrent", "--no-verify")
+    assert (code, Path("recurrent.tflite").exists()) == (0, True)
+
+
 def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("seen.npy", np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32))
     arguments = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "int8")
@@ -157,6 +192,7 @@ def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["file.keras", "--allow-changes", "-o", "new.tflite"], "--allow-changes is about an original"),
         (["file.keras", "--like", "file.tflite", "--dtype", "int8"], "int8 needs representative inputs"),
         (["file.keras", "--like", "file.tflite", "--representative", "x.npy"], "hint: --dtype int8"),
         (["file.keras", "--like", "file.tflite", "--onnx", "--dtype", "float16"], "--dtype and --builtin-only are for"),

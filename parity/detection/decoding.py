@@ -55,20 +55,19 @@ def check_outputs(shapes: Sequence[Sequence[int]], detector: Detector) -> None:
         BadDetector: They are not those of this detector.
     """
     boxes = [tuple(shape) for shape in shapes if len(shape) == 2 and shape[0] == detector.boxes]
-    is_gated = len(boxes) == 3 and 1 in _last(boxes[:2])
-    if len(shapes) != len(boxes) or not (len(boxes) == 2 or is_gated) or detector.coordinates not in _last(boxes[:2]):
+    values = [shape[1] for shape in boxes]
+    is_gated = len(boxes) == 3 and 1 in values
+    if len(shapes) != len(boxes) or not (len(boxes) == 2 or is_gated) or detector.coordinates not in values:
         raise BadDetector(
             f"detector {detector.name!r} has outputs [{detector.boxes}, {detector.coordinates}] and "
             f"[{detector.boxes}, classes]; the model's are {[tuple(shape) for shape in shapes]}"
         )
 
 
-def _last(shapes: Sequence[Sequence[int]]) -> list[int]:
-    return [shape[-1] for shape in shapes]
-
-
 def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tuple[Floats, Floats]:
     """Tell a detector's outputs apart by their last axis, whatever their order: [N, coordinates], [N, classes].
+
+    With as many classes as coordinates the first one has the coordinates, as in all of MediaPipe's detectors.
 
     A third output has class logits beside the objectness (`converter.heads`, design `gated`): the objectness is then
     the logit of the most likely class, and the others have none.
@@ -77,12 +76,13 @@ def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tupl
         BadDetector: They are not those of this detector.
     """
     check_outputs([output.shape[1:] for output in outputs], detector)
-    first, second, *gated = (output[0] for output in outputs)
-    regressors, logits = (first, second) if first.shape[1] == detector.coordinates else (second, first)
-    if not gated:
-        return regressors, logits
-    chosen = np.full_like(gated[0], -np.inf)
-    chosen[np.arange(len(chosen)), gated[0].argmax(axis=1)] = logits[:, 0]
+    rest = [output[0] for output in outputs]
+    regressors = rest.pop(next(n for n, each in enumerate(rest) if each.shape[1] == detector.coordinates))
+    if len(rest) == 1:
+        return regressors, rest[0]
+    objectness = rest.pop(next(n for n, each in enumerate(rest) if each.shape[1] == 1))
+    chosen = np.full_like(rest[0], -np.inf)
+    chosen[np.arange(len(chosen)), rest[0].argmax(axis=1)] = objectness[:, 0]
     return regressors, chosen
 
 

@@ -10,16 +10,18 @@ from keras import layers, ops
 
 import converter
 import parity
+from converter.detectors import Detector
 from converter.errors import BadHead
 from converter.heads import DESIGNS, PRIOR, REGION, find_head, region_classifier, replace_classes
 from converter.keras_network import keras_network
 from converter.writer import write
+from parity.detection.decoding import regressors_and_logits
 from parity.reference import Reference
 from parity.runners import keras_runner
 from parity.verification import seeded_inputs
 from tests import models
 from tests.detectors import DETECTORS, detector, detector_file
-from tests.networks import transferred
+from tests.networks import randomized, transferred
 
 CLASSES = 7
 REPLACING: list[Any] = [design for design in DESIGNS if design != "two_stage"]
@@ -154,6 +156,96 @@ def test_region_classifier() -> None:
     assert verification.ok, verification.as_dict()
 
 
+def two_branches(tail: Any, *, shared: bool = False, as_dict: bool = False) -> Any:
+    """A detector of 32 anchors with two branches; `tail` is what stands behind their convolutions."""
+    inputs = keras.Input((16, 16, 3))
+    conv = layers.Conv2D(1, 1, name="objects", use_bias=False)
+    maps = [layers.Conv2D(6, 4, strides=4, activation="relu")(inputs) for _ in range(2)]
+    logits = [
+        layers.Reshape((-1, 1))(tail(number)((conv if shared else layers.Conv2D(1, 1, name=f"objects_{number}"))(x)))
+        for number, x in enumerate(maps)
+    ]
+    boxes = [layers.Reshape((-1, 4))(layers.Conv2D(4, 1)(x)) for x in maps]
+    ends = [layers.Concatenate(axis=1)(each) for each in (boxes, logits)]
+    return randomized(keras.Model(inputs, dict(zip(("boxes", "scores"), ends, strict=True)) if as_dict else ends))
+
+
+def depthwise(_: int) -> Any:
+    return layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+
+
+def with_norm(_: int) -> Any:
+    return lambda x: layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same")(x))
+
+
+def one_of_two(number: int) -> Any:
+    return depthwise(number) if number else layers.Identity()
+
+
+SMALL = Detector("small", 16, 16, (4, 4), 0.0, 0.5)
+
+
+@pytest.mark.parametrize("design", REPLACING)
+@pytest.mark.parametrize("tail", [depthwise, with_norm, one_of_two, lambda _: layers.Dropout(0.5)])
+def test_start_whatever_stands_behind_the_convolution(tail: Any, design: Any) -> None:
+    model = two_branches(tail)
+    assert SMALL.boxes == 32
+    before = outputs(model)
+    old = outputs(replace_classes(model, 3, design, detector=SMALL))
+    np.testing.assert_array_equal(old[0], before[0])
+    if design == "gated":
+        np.testing.assert_array_equal(old[1], before[1])
+        assert not old[2].any()
+    else:
+        np.testing.assert_allclose(old[1], np.repeat(before[1], 3, axis=-1), rtol=0, atol=1e-5 * np.ptp(before[1]))
+        fresh = replace_classes(model, 3, design, detector=SMALL, start="fresh")
+        for layer in fresh.layers:  # all features zero: what is left is the prior
+            if layer.name.startswith("conv2d"):
+                layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
+        # Batch normalization that has seen nothing yet divides by the root of 1.001.
+        np.testing.assert_allclose(1 / (1 + np.exp(-outputs(fresh)[1])), PRIOR, rtol=0.01)
+
+
+@pytest.mark.parametrize("tail", [depthwise, with_norm, one_of_two])
+def test_class_logits_that_start_at_zero_learn(tail: Any) -> None:
+    new = replace_classes(two_branches(tail), 3, "gated", detector=SMALL)
+    x, optimizer = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32), keras.optimizers.SGD(0.1)
+    wanted = np.random.default_rng(1).normal(size=(4, 32, 3)).astype(np.float32)
+    new.compile(optimizer, loss=[None, None, "mse"])
+    new.fit(x, [np.zeros((4, 32, 4)), np.zeros((4, 32, 1)), wanted], epochs=3, verbose=0)
+    kernels = [layer.get_weights()[0] for layer in new.layers if layer.name.startswith("class_") and layer.weights]
+    assert kernels
+    assert all(kernel.any() for kernel in kernels)
+
+
+def test_frozen_model_gets_a_head_that_learns() -> None:
+    model = two_branches(depthwise)
+    model.trainable = False
+    for design in REPLACING:
+        new = replace_classes(model, 3, design, detector=SMALL)
+        trainable = {layer.name for layer in new.layers if layer.trainable_variables}
+        assert trainable
+        assert all("objects" in name or "depthwise" in name for name in trainable)
+
+
+@pytest.mark.parametrize("design", REPLACING)
+def test_one_convolution_for_all_feature_maps_stays_one(design: Any) -> None:
+    model = two_branches(lambda _: layers.Identity(), shared=True)
+    for branches in ((), ["objects"], "objects"):
+        new = replace_classes(model, 3, design, detector=SMALL, branches=branches)
+        assert len([layer for layer in new.layers if layer.name == "objects"]) == 1
+        np.testing.assert_array_equal(outputs(new)[0], outputs(model)[0])
+
+
+def test_named_outputs() -> None:
+    model = two_branches(depthwise, as_dict=True)
+    new = replace_classes(model, 3, "gated", detector=SMALL)
+    assert set(new.output) == {"boxes", "scores", "class_logits"}
+    regressors, logits = regressors_and_logits(outputs(new), SMALL)
+    assert (regressors.shape, logits.shape) == ((32, 4), (32, 3))
+    np.testing.assert_array_equal(logits.max(axis=1), outputs(model)[1][0, :, 0])
+
+
 def other_tail() -> Any:
     inputs = keras.Input((16, 16, 3))
     x = layers.Conv2D(4, 1, name="logits")(inputs)
@@ -171,6 +263,14 @@ def other_tail() -> Any:
         (lambda: detector("pose_detection"), {"start": "late"}, "starts 'late'"),
         (lambda: detector("pose_detection"), {"branches": ["nobody"]}, "no convolution 'nobody'"),
         (lambda: detector("pose_detection"), {"branches": ["conv2d"]}, "comes after the classification branch"),
+        (lambda: replace_classes(detector("pose_detection"), 3), {"design": "gated"}, "tells 3 classes apart"),
+        (lambda: two_branches(depthwise), {"branches": ["objects_0"], "detector": SMALL}, "has to name all of them"),
+        (lambda: two_branches(depthwise), {"branches": ["conv2d"], "detector": SMALL}, "conv2d"),
+        (
+            lambda: detector("face_detection_short_range"),
+            {"branches": ["regressor_8", "regressor_16"]},
+            "give boxes, not logits",
+        ),
         (other_tail, {"branches": ["logits"]}, "softmax.* comes after the classification branch"),
     ],
 )

@@ -186,6 +186,30 @@ def test_operators_come_after_what_they_read_now() -> None:
     assert verification.ok, verification.as_dict()
 
 
+def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
+    """The sum of a fused ReLU's result becomes the sum of what is before the ReLU."""
+    b = Builder()
+    x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
+    weights = [[b.constant(RNG.normal(size=s).astype(np.float32)) for s in ((4, 1, 1, 4), (4,))] for _ in range(3)]
+    first = b.op("CONV_2D", [x, *weights[0]], [shape], ["first"], fusedActivationFunction=1, **options)[0]
+    other = b.op("CONV_2D", [x, *weights[1]], [shape], ["other"], **options)[0]
+    total = b.op("ADD", [first, other], [shape], ["sum"])[0]
+    last = b.op("CONV_2D", [first, *weights[2]], [shape], ["last"], **options)[0]
+    file = converter.read(b.build([total, last]))
+    old = converter.convert(file)
+    made = {layer.name: layer for layer in old.layers}
+    bare = layers.Conv2D(4, 1, name="bare")
+    before = bare(old.inputs[0])
+    bare.set_weights(made["first"].get_weights())
+    new = head("new", 4)(layers.Activation("tanh")(made["other"].output))
+    copy = type(made["last"]).from_config(made["last"].get_config())
+    model = keras.Model(old.inputs, [layers.Add(name="sum")([before, new]), copy(layers.ReLU()(before))])
+    copy.set_weights(made["last"].get_weights())
+    data = write(file, model, allow_changes=True)
+    verification = parity.verify(data, model, seeds=2)
+    assert verification.ok, verification.as_dict()
+
+
 def test_file_that_takes_several_inputs_at_a_time() -> None:
     b = Builder()
     x = b.input((4, 6, 5, 3), "x")

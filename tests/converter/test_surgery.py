@@ -144,7 +144,7 @@ def test_a_cell_sees_the_same_on_a_larger_picture() -> None:
     ("change", "message"),
     [
         (lambda: widen_input(detector("pose_detection"), 3), "has 3 input channels already"),
-        (lambda: widen_input(_two_inputs(), 4), "expected one picture"),
+        (lambda: widen_input(_two_inputs(), 4), "takes 2 inputs, expected one"),
         (lambda: widen_input(_flat(), 4), r"flatten.* reads the input, and is no convolution"),
         (lambda: swap_activation(detector("pose_detection")), "has no PReLU"),
         (lambda: resize_input(_flat(), 16, 16), r"flatten.* is made for"),
@@ -153,6 +153,8 @@ def test_a_cell_sees_the_same_on_a_larger_picture() -> None:
         (lambda: resize_input(models.converted("selfie_segmentation"), 512, 512), "covers all 64×64 cells"),
         (lambda: resize_input(detector("palm_detection_full"), 200, 200), "Keras refuses it after the change"),
         (lambda: resize_input(models.converted("hand_recrop"), 512, 512), "StridedSlice"),
+        (lambda: resize_input(models.converted("hand_landmark_full"), 256, 256), "global_average_pooling2d covers all"),
+        (lambda: widen_input(_through(), 4), "would reach an output"),
     ],
 )
 def test_what_cannot_be_changed(change: Any, message: str) -> None:
@@ -163,6 +165,33 @@ def test_what_cannot_be_changed(change: Any, message: str) -> None:
 def _two_inputs() -> Any:
     a, b = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     return keras.Model([a, b], layers.Add()([a, b]))
+
+
+def test_losses_of_a_model_with_named_outputs() -> None:
+    inputs = keras.Input((8, 8, 3))
+    x = layers.PReLU(alpha_initializer="ones", name="last")(layers.Conv2D(4, 1)(inputs))
+    model = keras.Model(inputs, {"zz": x, "b": layers.Conv2D(4, 1)(inputs), "zero": layers.ReLU(max_value=0.0)(x)})
+    swap = swap_activation(model)
+    assert sorted(swap.losses.values()) == [0, 0, swap.layers[0].loss]
+    assert swap.layers[0].loss > 0
+
+
+def test_a_layer_that_is_called_twice_stays_one() -> None:
+    inputs = keras.Input((16, 16, 3))
+    shared, activation = layers.Conv2D(4, 3, padding="same", name="shared"), layers.PReLU(shared_axes=[1, 2], name="a")
+    ends = [activation(shared(inputs)), activation(shared(layers.ZeroPadding2D(1)(inputs)))]
+    model = keras.Model(inputs, ends)
+    wide = widen_input(model, 4)
+    assert sum(isinstance(layer, layers.Conv2D) for layer in wide.layers) == 1
+    x = picture(model, 4)
+    for before, after in zip(run(model, x[..., :3]), run(wide, x), strict=True):
+        np.testing.assert_array_equal(after, before)
+    assert len(swap_activation(model).layers) == 2
+
+
+def _through() -> Any:
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, [layers.ReLU()(inputs), layers.Conv2D(4, 1)(inputs)])
 
 
 def _flat() -> Any:

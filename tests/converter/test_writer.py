@@ -233,3 +233,22 @@ def test_bias_without_a_place_is_an_error() -> None:
     model.get_layer("conv").bias.assign([1, 0])
     with pytest.raises(CannotExport, match=r"conv: op #0 CONV_2D of the file has no place for its bias"):
         writer.write(file, model)
+
+
+def test_layer_without_a_bias_takes_the_bias_out_of_the_file() -> None:
+    model = siblings(use_bias=False)
+    data = writer.write(FILE, model)
+    verification = parity.verify(data, model, seeds=2)
+    assert verification.ok, verification.as_dict()
+    assert not converter.convert(data).get_layer("end").get_weights()[1].any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"dtype": "uint8"}, "input .* is uint8"), ({"policy": "mixed_float16"}, "in float16")]
+)
+def test_only_float32_models_are_written(settings: dict[str, str], message: str) -> None:
+    inputs = keras.Input((8, 8, 3), dtype=settings.get("dtype"))
+    x = layers.Rescaling(1 / 255)(inputs) if "dtype" in settings else inputs
+    model = keras.Model(inputs, layers.Conv2D(2, 1, dtype=settings.get("policy"))(x))
+    with pytest.raises(CannotExport, match=message):
+        writer.write(None, model)
