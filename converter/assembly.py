@@ -1,7 +1,7 @@
 """A file taken apart, so that operators and constants can be exchanged, added and taken out."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from converter.passes import STORAGE_OPS
 from converter.rewrite import Editable
 
 # Kinds with settings → the schema's table of them.
-OPTIONS: Mapping[str, str] = {
+OPTIONS = {
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "CONCATENATION": "ConcatenationOptions",

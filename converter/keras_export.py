@@ -1,10 +1,11 @@
-"""What `converter.writer` does not know, through Keras's own LiteRT export, with names and order of outputs restored.
+"""What `converter.writer` does not know, through Keras's and TensorFlow's own export, with names and order restored.
 
-That needs Keras's TensorFlow back end, takes seconds instead of a tenth of one, and names everything anew.
+That needs Keras's TensorFlow back end, takes seconds instead of a tenth of one, and names everything anew. It is what
+`model.export(format="litert")` does from Keras 3.15 on; earlier versions do otherwise, or have no such format.
 """
 
 import tempfile
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from converter.assembly import Assembly
@@ -14,7 +15,7 @@ from converter.errors import CannotExport
 def keras_export(model: Any) -> bytes:
     """Write a Keras model as float32 `.tflite`, batch 1.
 
-    Keras's export sorts outputs by tensor, and calls them `StatefulPartitionedCall:0`.
+    The converter sorts outputs by tensor, and calls them `StatefulPartitionedCall:0`.
 
     Args:
         model: A functional `keras.Model`.
@@ -29,17 +30,29 @@ def keras_export(model: Any) -> bytes:
             f"Keras exports to LiteRT with TensorFlow only, and runs on {keras.backend.backend()}",
             hint="pip install 'unlite[tensorflow]', and KERAS_BACKEND=tensorflow",
         )
+    try:
+        data = _exported(keras, model)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise CannotExport(f"Keras's LiteRT export fails on {model.name!r}: {reason}") from error
+    return _with_own_names(data, model)
+
+
+def _exported(keras: Any, model: Any) -> bytes:
+    import tensorflow as tf
+
+    signature = keras.tree.map_structure(
+        lambda x: keras.InputSpec(shape=(1, *x.shape[1:]), dtype=x.dtype, name=x.name), model.input
+    )
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        try:
-            signature = keras.tree.map_structure(
-                lambda x: keras.InputSpec(shape=(1, *x.shape[1:]), dtype=x.dtype, name=x.name), model.input
-            )
-            model.export(path, format="litert", verbose=False, input_signature=[signature])
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise CannotExport(f"Keras's LiteRT export fails on {model.name!r}: {reason}") from error
-        return _with_own_names(path.read_bytes(), model)
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint("serve", partial(model.__call__, training=False), input_signature=[signature])
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        made: bytes = converter.convert()
+    return made
 
 
 def _with_own_names(data: bytes, model: Any) -> bytes:

@@ -115,7 +115,9 @@ class Rewiring:
 
 def _like(call: Call, name: str, config: Mapping[str, Any]) -> Any:
     try:
-        return type(call.layer).from_config(call.layer.get_config() | config | {"name": name})
+        settings = call.layer.get_config()
+        named = {"name": name} if "name" in settings else {}  # operations of `keras.ops` need not have one
+        return type(call.layer).from_config(settings | config | named)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise CannotChange(
             f"{call.name} cannot be built once more: {error}", hint="give the layer a `get_config`"
