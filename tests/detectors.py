@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+import pytest
+
 import converter
 from converter.graph import Model
 from fixtures.blazepalm_file import blaze_palm_file
@@ -17,6 +19,10 @@ DETECTORS = (
     "pose_detection",
     PALM_2019,
 )
+
+# The same, most of them in `tox -e parity` only, so that the other environments stay fast.
+FAST = ("palm_detection_full", "face_detection_short_range")
+MOST_IN_PARITY = [name if name in FAST else pytest.param(name, marks=pytest.mark.parity) for name in DETECTORS]
 
 
 @cache
