@@ -212,7 +212,6 @@ class _Surgeon:
     def __init__(self, traced: KerasNetwork, head: Head, n: int, start: Start) -> None:
         self._rewiring = Rewiring(traced)
         self._head, self._n, self._start = head, n, start
-        self._rng = np.random.default_rng(0)
         # The old class that each new one starts from.
         self._source = np.array([j if j < head.classes else 0 for j in range(n)])
         self._last = _last_sums(head)
@@ -234,10 +233,9 @@ class _Surgeon:
 
         def change(call: Call, _: list[Any]) -> Any:
             if call in self._head.branches or call in self._head.tail:
-                made = self._scaled(
-                    call, lambda _, layer: self._beside(call, layer, beside), f"class_{call.name}".replace("/", "_")
-                )
-                beside.update({id(call.outputs[0]): made})
+                name = f"class_{call.name}".replace("/", "_")
+                made = self._scaled(call, lambda _, layer: self._beside(call, layer, beside), name)
+                beside[id(call.outputs[0])] = made
 
         self._rewiring.run(change)
         last = [*self._head.branches, *self._head.tail][-1]
@@ -292,9 +290,8 @@ class _Surgeon:
         settings, groups = call.layer.get_config(), call.layer.filters // self._head.classes
         old, channels = groups * self._head.classes, features.shape[-1]
         width = max(old, min(BOTTLENECK, channels // 2))
-        names = (f"{call.name}_bottleneck".replace("/", "_"), "")
         narrow: dict[str, Any] = {"filters": width, "use_bias": False, "activation": None, "trainable": True}
-        first = self._rewiring.layer(call, names[0], **narrow)
+        first = self._rewiring.layer(call, f"{call.name}_bottleneck".replace("/", "_"), **narrow)
         plain: dict[str, Any] = {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
         plain |= {"use_bias": settings["use_bias"] or self._start == "fresh", "trainable": True}
         second = self._rewiring.layer(call, filters=groups * self._n, **plain)
@@ -330,7 +327,8 @@ def region_classifier(n: int, start: Start = "old") -> Any:
         start: See `replace_classes`.
 
     Returns:
-        [N, 64, 64, 3] in the detector's range → logits [N, n]: five separable convolutions, halving, and a mean.
+        [N, 64, 64, 3] in the detector's range → logits [N, n]: a convolution and four separable ones, each
+        halving the picture, then the mean.
     """
     import keras
     from keras import layers
