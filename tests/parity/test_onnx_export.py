@@ -22,6 +22,7 @@ from parity.onnx_export import SIGMOID_ERROR, _unique, kernel_errors, to_onnx, v
 from parity.runners import OnnxRuntime
 from parity.verification import Verification, seeded_inputs
 from tests import models
+from tests.onnx_files import first_kernel
 
 NAME = "face_detection_short_range"
 QUICK = (NAME, "hand_landmark_lite", "palm_detection_full", "selfie_segmentation")
@@ -62,8 +63,10 @@ def data() -> bytes:
 def test_onnx_runtime_computes_the_same(name: str) -> None:
     original, model = models.original(name), models.converted(name)
     data = to_onnx(original, model)
-    outcome = checked(exact(name), model, data, seeds=8)
-    assert outcome.inputs == 16
+    # Eleven custom ops in turns with LiteRT: each input takes seconds.
+    seeds = 2 if name == "face_landmark_with_attention" else 8
+    outcome = checked(exact(name), model, data, seeds=seeds)
+    assert outcome.inputs == 2 * seeds
     assert outcome.ok, outcome.as_dict()
     graph, made = original.graph, onnx.load_from_string(data).graph
     for indices, ends in ((graph.inputs, made.input), (graph.outputs, made.output)):
@@ -72,9 +75,9 @@ def test_onnx_runtime_computes_the_same(name: str) -> None:
 
 
 def damaged(data: bytes, damage: Any) -> bytes:
-    """With one element of the largest weight changed."""
+    """With one element of the first kernel changed."""
     model = onnx.load_from_string(data)
-    weight = max(model.graph.initializer, key=lambda entry: len(entry.raw_data))
+    weight = first_kernel(model)
     values = numpy_helper.to_array(weight).copy()
     values.flat[values.size // 2] = damage(values)
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))

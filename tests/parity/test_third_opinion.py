@@ -20,6 +20,7 @@ from parity.reference import Reference
 from parity.runners import Array, OnnxRuntime, Run, keras_runner
 from parity.verification import agreement, seeded_inputs
 from tests import models
+from tests.onnx_files import first_kernel
 
 pytestmark = [
     pytest.mark.parity,
@@ -125,7 +126,7 @@ def test_third_opinion_can_dissent(tmp_path: Path) -> None:
     both = [models.original(name).graph.tensors[index].name for index in models.original(name).graph.outputs]
     data, model = as_tf2onnx_reads(readable(name), tmp_path), models.converted(name)
     hurt = onnx.load_from_string(data)
-    weight = max(hurt.graph.initializer, key=lambda entry: len(entry.raw_data))
+    weight = first_kernel(hurt)
     weight.CopyFrom(numpy_helper.from_array(scaled(numpy_helper.to_array(weight)), weight.name))
     assert dissent(name, hurt.SerializeToString(), model) == {"LiteRT": both, "Keras": both}
 
