@@ -32,7 +32,7 @@ def keras_export(model: Any) -> bytes:
         )
     try:
         data = _exported(keras, model)
-    except Exception as error:
+    except Exception as error:  # whatever Keras and TensorFlow raise on a layer that they cannot write
         reason = str(error).strip().partition("\n")[0]
         raise CannotExport(f"Keras's LiteRT export fails on {model.name!r}: {reason}") from error
     return _with_own_names(data, model)

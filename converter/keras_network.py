@@ -88,7 +88,7 @@ def keras_network(model: Any) -> KerasNetwork:
     with tracer.recording():
         try:
             made = model.call(arguments)
-        except Exception as error:
+        except Exception as error:  # whatever a user's `call` does with what is no number
             raise UnsupportedModel(
                 f"model {model.name!r} cannot be traced: {error}",
                 hint="a layer of yours that uses TensorFlow directly has to use keras.ops instead",

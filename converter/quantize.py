@@ -142,7 +142,7 @@ class _Recipe:
                 else:
                     self._dynamic(library)
                 return bytes(library.quantize(ranges).quantized_model)
-            except Exception as error:
+            except Exception as error:  # the library raises what it happens to stumble over
                 raise CannotExport(
                     f"LiteRT's quantizer gives up (it names tensors by number): {type(error).__name__}: {error}",
                     hint="--dtype float16 does without it",
