@@ -15,6 +15,7 @@ from converter.assembly import Assembly
 from converter.errors import CannotExport
 from converter.layouts import CONV_OHWI_TO_HWIO, DENSE_OI_TO_IO, TRANSPOSE_CONV_OHWI_TO_HWOI
 from converter.network import Node, Shape
+from converter.normal_form import pads_of
 
 SAME, VALID = 0, 1
 PADDINGS = {"same": SAME, "valid": VALID}
@@ -133,22 +134,13 @@ def _window(e: Emission, size: str, *, pads_apart: bool = True) -> tuple[int, di
     strides, pads = e.config["strides"], e.config["padding"]
     options = {"strideH": strides[0], "strideW": strides[1]}
     for mode in ("valid", "same"):
-        if pads == _pads(mode, e.shapes[0], e.config[size], strides, e.config.get("dilation_rate", (1, 1))):
+        if pads == pads_of(mode, e.shapes[0], e.config[size], strides, e.config.get("dilation_rate", (1, 1))):
             return e.inputs[0], options | {"padding": PADDINGS[mode]}
     if not pads_apart:
         raise e.unknown(f"with padding {pads}")
     extents = [(n or 0) + sum(pad) for n, pad in zip(e.shapes[0][:2], pads, strict=True)]
     x = e.between("PAD", (*extents, e.shapes[0][2]), e.inputs[0], e.ints(((0, 0), *pads, (0, 0)), "paddings"))
     return x, options | {"padding": VALID}
-
-
-def _pads(mode: str, shape: Shape, size: Any, strides: Any, dilation: Any) -> tuple[tuple[int, int], ...]:
-    made = []
-    for extent, k, s, d in zip(shape[:2], size, strides, dilation, strict=True):
-        reach = (k - 1) * d + 1
-        total = max((-(-(extent or 0) // s) - 1) * s + reach - (extent or 0), 0) if mode == "same" else 0
-        made.append((total // 2, total - total // 2))
-    return tuple(made)
 
 
 @emits("conv")

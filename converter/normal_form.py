@@ -55,12 +55,17 @@ class View:
         given = self.config.get("padding", "valid")
         if not isinstance(given, str):
             return _pair(given[0]), _pair(given[1])
-        pads = []
-        for extent, k, s, d in zip(self.inputs[0][:2], window, strides, dilation, strict=True):
-            reach = (k - 1) * d + 1
-            total = max((-(-extent // s) - 1) * s + reach - extent, 0) if given == "same" and extent else 0
-            pads.append((total // 2, total - total // 2))
-        return pads[0], pads[1]
+        return pads_of(given, self.inputs[0], window, strides, dilation)
+
+
+def pads_of(mode: str, shape: Shape, window: Pair, strides: Pair, dilation: Pair) -> tuple[Pair, Pair]:
+    """((top, bottom), (left, right)) that `same` or `valid` comes to; TensorFlow puts the odd pixel last."""
+    pads = []
+    for extent, k, s, d in zip(shape[:2], window, strides, dilation, strict=True):
+        reach = (k - 1) * d + 1
+        total = max((-(-extent // s) - 1) * s + reach - extent, 0) if mode == "same" and extent else 0
+        pads.append((total // 2, total - total // 2))
+    return pads[0], pads[1]
 
 
 Form = Callable[[View], list[Part]]
