@@ -5,8 +5,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from converter import writer
 from converter.graph import Model
 from converter.reader import read
@@ -41,18 +39,18 @@ def keras_export(model: Any) -> bytes:
         return path.read_bytes()
 
 
-class _Pieces(keras.layers.PReLU):  # type: ignore[misc]
-    """A PReLU that no converter recognizes."""
-
-    def call(self, inputs: Any) -> Any:
-        return keras.ops.maximum(inputs, 0.0) + self.alpha * keras.ops.minimum(inputs, 0.0)
-
-
 def in_pieces(model: Any) -> Any:
     """The same model: what it costs that a PReLU is not recognized, by itself."""
+    import keras
+
+    class Pieces(keras.layers.PReLU):  # type: ignore[misc]
+        """A PReLU that no converter recognizes."""
+
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.maximum(inputs, 0.0) + self.alpha * keras.ops.minimum(inputs, 0.0)
 
     def again(layer: Any) -> Any:
-        kind = _Pieces if isinstance(layer, keras.layers.PReLU) else type(layer)
+        kind = Pieces if isinstance(layer, keras.layers.PReLU) else type(layer)
         return kind.from_config(layer.get_config())
 
     made = keras.models.clone_model(model, clone_function=again)

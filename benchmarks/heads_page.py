@@ -18,7 +18,7 @@ from parity.latency import interleave
 from parity.runners import Array, LiteRT
 from parity.runtimes import RUNTIMES, parse_runtimes
 from parity.verification import seeded_inputs
-from tests.models import converted, original
+from tests.models import fresh, original
 
 NAME = "palm_detection_full"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -59,7 +59,7 @@ def files() -> Iterator[list[str]]:
     """Per export of the unchanged detector: latency, operators, and whether it computes the same."""
     old = original(NAME)
     example = seeded_inputs(old.graph, 1)[0]
-    made = {"the original": bytes(old.data)} | exports(old, converted(NAME), example)
+    made = {"the original": bytes(old.data)} | exports(old, fresh(NAME), example)
     runs = {name: LiteRT(data, "xnnpack") for name, data in made.items()}
     contenders = {name: partial(run.run, example) for name, run in runs.items()}
     timings = interleave(contenders, rounds=100, seconds=90)

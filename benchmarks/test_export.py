@@ -11,7 +11,7 @@ from parity.latency import interleave
 from parity.runners import LiteRT
 from parity.verification import seeded_inputs
 from tests.converter.test_writer import trained
-from tests.models import converted, original
+from tests.models import fresh, original
 
 DETECTORS = ("palm_detection_lite", "palm_detection_full", "face_detection_short_range", "pose_detection")
 ROUNDS = 150
@@ -23,7 +23,7 @@ SAME = (0.97, 1.03)
 def test_export_and_its_latency(name: str, benchmark: Any, report: list[str]) -> None:
     """Interleaved, so that the machine's drift is in both. Sparse weights (pose_detection) come back dense."""
     benchmark.group = "export, warm process"
-    old, model = original(name), trained(converted(name))
+    old, model = original(name), trained(fresh(name))
     data = benchmark.pedantic(writer.write, [old, model], rounds=5, warmup_rounds=1)
     assert benchmark.stats.stats.median < 1
     (inputs,) = seeded_inputs(old.graph, 1)[:1]
@@ -41,7 +41,7 @@ def test_export_and_its_latency(name: str, benchmark: Any, report: list[str]) ->
 
 def test_against_other_exports(report: list[str]) -> None:
     """Keras's export and TensorFlow's converter beside ours: who leaves weights variables is several times as slow."""
-    old, model = original("palm_detection_full"), converted("palm_detection_full")
+    old, model = original("palm_detection_full"), fresh("palm_detection_full")
     example = seeded_inputs(old.graph, 1)[0]
     files = {"original": bytes(old.data)} | exports(old, model, example)
     runs = {name: LiteRT(data, "xnnpack") for name, data in files.items()}

@@ -8,18 +8,14 @@ import numpy as np
 import converter
 from converter.graph import Model
 from converter.transfer import Plan, make_plan, transfer
-from fixtures import architectures
 from fixtures.blazepalm_file import blaze_palm_file
 from parity.layerwise import Original
 from parity.report import run_original
 from tests import models
+from tests.lazy import architectures
 
-# A person's model → the file whose weights it shall take.
-TRANSFERS = {
-    "blaze_palm": architectures.blaze_palm,
-    "blaze_face": architectures.blaze_face,
-    "palm_192": architectures.palm_192,
-}
+# The models of `fixtures.architectures`, which take a file's weights.
+TRANSFERS = ("blaze_palm", "blaze_face", "palm_192")
 
 
 @cache
@@ -42,10 +38,14 @@ def plan_for(model: Any, file: Model, **settings: Any) -> Plan:
 
 def transferred(name: str, **settings: Any) -> tuple[Any, Plan]:
     """A person's model with the file's weights."""
-    model = TRANSFERS[name](**settings)
+    model = getattr(architectures, name)(**settings)
     plan = plan_for(model, original(name))
     transfer(plan)
     return model, plan
+
+
+# The same, for tests that do not change it.
+shared = models.Shared(lambda name: transferred(name)[0])
 
 
 def randomized(model: Any, seed: int = 0) -> Any:

@@ -11,13 +11,13 @@ from PIL import Image
 import converter
 from converter.heads import replace_classes
 from converter.surgery import resize_input
-from fixtures import architectures
 from fixtures.builder import Builder
 from fixtures.pictures import picture
 from parity.demo import find_hands
 from parity.detection.drawing import ALONE, BONE, BOX, MOVED
 from tests import models
 from tests.commands import run
+from tests.lazy import architectures
 from tests.networks import transferred
 
 MINE = """
@@ -65,7 +65,7 @@ def test_json_is_in_pixels(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_converted_model_finds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(models.converted("palm_detection_full"), "palm.keras")
+    converter.save(models.shared("palm_detection_full"), "palm.keras")
     given = ["--model", "palm.keras", "--against", "palm_detection_full"]
     code, out, _ = run(capsys, "detect", "far_40.png", "far_25.png", *given, "--draw", "drawn")
     assert code == 0
@@ -206,14 +206,14 @@ def test_demo_says_when_the_models_differ() -> None:
 
 @pytest.mark.parametrize("design", ["joint", "gated"])
 def test_new_classes_start_by_detecting_as_before(design: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(replace_classes(models.converted("palm_detection_full"), 7, design), "seven.keras")
+    converter.save(replace_classes(models.shared("palm_detection_full"), 7, design), "seven.keras")
     code, out, _ = run(capsys, "detect", "far_40.png", "--model", "seven.keras", "--against", "palm_detection_full")
     assert code == 0
     assert "same: 1 found by both" in out
 
 
 def test_model_with_a_larger_input_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(resize_input(models.converted("palm_detection_full"), 256, 256), "large.keras")
+    converter.save(resize_input(models.shared("palm_detection_full"), 256, 256), "large.keras")
     code, out, _ = run(capsys, "detect", "far_40.png", "--model", "large.keras")
     assert code == 0
     assert "1 found" in out

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from converter.surgery import widen_input
 from fixtures.siblings import siblings_file
 from tests import models
 from tests.commands import run
+from tests.lazy import keras
 
 NAME = "face_detection_short_range"
 
@@ -35,7 +35,7 @@ def test_unchanged_model_is_the_original_again(capsys: pytest.CaptureFixture[str
 
 
 def test_changed_model_says_what_float16_rounds_off(capsys: pytest.CaptureFixture[str]) -> None:
-    model = models.converted(NAME)
+    model = models.fresh(NAME)
     layer = model.layers[1]
     layer.set_weights([np.float32(1.0007) * values for values in layer.get_weights()])
     converter.save(model, "changed.keras")
@@ -66,7 +66,7 @@ def test_model_from_a_function_without_verification(capsys: pytest.CaptureFixtur
 
 
 def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(models.converted("selfie_segmentation"), "selfie.keras")
+    converter.save(models.shared("selfie_segmentation"), "selfie.keras")
     code, out, _ = run(capsys, "export", "selfie.keras", "--like", "selfie_segmentation", "--builtin-only")
     assert code == 0
     assert "Convolution2DTransposeBias" not in str(converter.read("selfie.tflite").graph.ops)
@@ -74,7 +74,7 @@ def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_new_head_is_spliced_in_and_told(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(replace_classes(models.converted(NAME), 7), "seven.keras")
+    converter.save(replace_classes(models.shared(NAME), 7), "seven.keras")
     code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME)
     assert code == 0
     assert "changed: classificator_8: kernel has shape (1, 1, 88, 14), the file has (1, 1, 88, 2)" in out
@@ -83,7 +83,7 @@ def test_new_head_is_spliced_in_and_told(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_changes_that_reach_every_output_have_to_be_allowed(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(widen_input(models.converted(NAME), 4), "wide.keras")
+    converter.save(widen_input(models.shared(NAME), 4), "wide.keras")
     code, _, err = run(capsys, "export", "wide.keras", "--like", NAME)
     assert code == 2
     assert "conv2d: kernel has shape (5, 5, 4, 24), the file has (5, 5, 3, 24)" in err
@@ -171,14 +171,14 @@ def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixtur
 
 def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
     name = "face_landmark_with_attention"
-    converter.save(models.converted(name), "face.keras")
+    converter.save(models.shared(name), "face.keras")
     code, out, _ = run(capsys, "export", "face.keras", "--like", name, "--dtype", "dynamic")
     assert code == 0
     assert "not measured: LiteRT has no kernel for Landmarks2TransformMatrix" in out
 
 
 def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
-    converter.save(replace_classes(models.converted(NAME), 7, "gated"), "seven.keras")
+    converter.save(replace_classes(models.shared(NAME), 7, "gated"), "seven.keras")
     code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME, "--onnx")
     assert code == 0
     assert "same as the model on 16 seeded inputs (ONNX Runtime)" in out

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 import converter
 from fixtures.siblings import siblings_file
 from tests.commands import run
+from tests.lazy import keras
 
 MODULE = """
 import keras

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
+
+from tests.lazy import keras, ops
 
 
 def loss_of(outputs: Any) -> Any:

@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.heads_page import DOCS, filled
 
+pytestmark = pytest.mark.no_numbers
+
 
 @pytest.mark.parametrize("name", ["recommendation", "designs", "runtimes", "curves", "exports"])
 def test_the_page_has_a_place(name: str) -> None:

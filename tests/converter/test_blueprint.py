@@ -12,6 +12,8 @@ from converter.errors import MalformedModel, UnliteError, UnsupportedModel, Unsu
 from converter.summary import summarize
 from fixtures.builder import Builder
 
+pytestmark = pytest.mark.no_numbers
+
 HALF = np.zeros((1, 4), np.float16)
 
 

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 import converter
 from converter.detectors import find
-from converter.layers import DecodeDetections, Letterbox, RemoveLetterbox, SuppressDetections
 from converter.letterbox import Padding, letterbox, whole
 from fixtures.detection_cases import raw_tensors
 from fixtures.pictures import picture
@@ -18,6 +16,7 @@ from parity.detection.pipeline import detect
 from parity.detection.sampling import sample
 from parity.runners import keras_runner
 from tests import models
+from tests.lazy import keras, own_layers
 
 PALM = find("palm")
 # Sums in another order, of a few hundred boxes.
@@ -33,7 +32,7 @@ def numbers(values: Any) -> list[Any]:
 def test_letterbox_is_the_sampling_of_mediapipe(name: str, value_range: tuple[float, float]) -> None:
     pixels = picture(name)
     region, padding = letterbox(whole(*pixels.shape[:2]), 192, 192)
-    layer = Letterbox(192, 192, value_range)
+    layer = own_layers.Letterbox(192, 192, value_range)
     apart = np.abs(keras.ops.convert_to_numpy(layer(pixels[None])) - sample(pixels, region, (192, 192), value_range))
     assert layer.padding(*pixels.shape[:2]) == padding
     level = (value_range[1] - value_range[0]) / 255
@@ -46,8 +45,8 @@ def test_letterbox_is_the_sampling_of_mediapipe(name: str, value_range: tuple[fl
 def test_decoding_and_suppression_are_those_of_numpy(seed: int) -> None:
     regressors, logits = raw_tensors(seed)
     logits = np.where(np.isnan(logits), np.float32(-100), logits)  # a maximum with NaN differs between back ends
-    boxes, points, scores = DecodeDetections(PALM)(regressors[None], logits[None])
-    made = numbers(SuppressDetections(PALM.min_score, max_detections=40)(boxes, points, scores))
+    boxes, points, scores = own_layers.DecodeDetections(PALM)(regressors[None], logits[None])
+    made = numbers(own_layers.SuppressDetections(PALM.min_score, max_detections=40)(boxes, points, scores))
     expected = suppress(decode(regressors, logits, PALM), PALM.min_suppression_threshold)
     count = int((made[2][0] > 0).sum())
     assert count == len(expected)
@@ -60,14 +59,14 @@ def test_decoding_and_suppression_are_those_of_numpy(seed: int) -> None:
 def test_many_classes() -> None:
     regressors, logits = raw_tensors(1)
     many = np.concatenate([np.full((len(logits), 2), -90, np.float32), np.nan_to_num(logits, nan=-100)], axis=1)
-    made = numbers(SuppressDetections(0.5)(*DecodeDetections(PALM)(regressors[None], many[None])))
+    made = numbers(own_layers.SuppressDetections(0.5)(*own_layers.DecodeDetections(PALM)(regressors[None], many[None])))
     assert set(made[3][0][made[2][0] > 0].tolist()) == {2}
 
 
 def test_removing_the_letterbox_is_that_of_numpy() -> None:
     padding = Padding(0.0, 0.1875, 0.0, 0.1875)
     found = suppress(decode(*raw_tensors(2), PALM), 0.3)
-    made = numbers(RemoveLetterbox(padding)(found.boxes_xywh[None], found.keypoints_xy[None]))
+    made = numbers(own_layers.RemoveLetterbox(padding)(found.boxes_xywh[None], found.keypoints_xy[None]))
     expected = remove_letterbox(found, padding)
     np.testing.assert_allclose(made[0][0], expected.boxes_xywh, atol=1e-6)
     np.testing.assert_allclose(made[1][0], expected.keypoints_xy, atol=1e-6)
@@ -76,12 +75,12 @@ def test_removing_the_letterbox_is_that_of_numpy() -> None:
 def test_model_with_boxes_as_outputs(tmp_path: Path) -> None:
     """From the pixels of a picture to detections in it, in one file."""
     pixels = picture("wide")
-    detector = models.converted("palm_detection_full")
+    detector = models.shared("palm_detection_full")
     inputs = keras.Input(pixels.shape)
-    fit = Letterbox(PALM.height, PALM.width, PALM.range)
-    boxes, points, scores = DecodeDetections(PALM)(*detector(fit(inputs)))
-    boxes, points, scores, classes = SuppressDetections(PALM.min_score)(boxes, points, scores)
-    placed = RemoveLetterbox(fit.padding(*pixels.shape[:2]))(boxes, points)
+    fit = own_layers.Letterbox(PALM.height, PALM.width, PALM.range)
+    boxes, points, scores = own_layers.DecodeDetections(PALM)(*detector(fit(inputs)))
+    boxes, points, scores, classes = own_layers.SuppressDetections(PALM.min_score)(boxes, points, scores)
+    placed = own_layers.RemoveLetterbox(fit.padding(*pixels.shape[:2]))(boxes, points)
     converter.save(keras.Model(inputs, [*placed, scores, classes]), tmp_path / "whole.keras")
     model = converter.load(tmp_path / "whole.keras")
     made = [values[0] for values in keras_runner(model)([pixels[None].astype(np.float32)])]

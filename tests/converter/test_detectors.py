@@ -8,6 +8,8 @@ import pytest
 from converter.detectors import Detector, anchors, find, for_shapes, known
 from converter.errors import BadDetector
 
+pytestmark = pytest.mark.no_numbers
+
 ROW = """
 [[detector]]
 name = "mine"

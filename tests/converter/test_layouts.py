@@ -13,6 +13,8 @@ from converter.layouts import (
     reshaped,
 )
 
+pytestmark = pytest.mark.no_numbers
+
 # Every extent differs, so that no wrong order fits by chance: O=5, H=2, W=3, I=4.
 OHWI = (5, 2, 3, 4)
 DEPTHWISE = (1, 2, 3, 20)

@@ -3,18 +3,18 @@
 import random
 from typing import Any
 
-import keras
 import pytest
-from keras import layers
 
 import converter
 from converter.keras_network import keras_network
 from converter.matching import Evidence, Matching, match
 from converter.networks import network_of_blueprint
-from fixtures import architectures
 from fixtures.siblings import siblings_file
 from tests import models
+from tests.lazy import architectures, keras, layers
 from tests.networks import original, plan_for
+
+pytestmark = pytest.mark.no_numbers
 
 
 def matched(file: Any, model: Any) -> Matching:
@@ -39,7 +39,7 @@ def with_names(model: Any, rename: Any) -> tuple[Any, dict[str, str]]:
 def test_topology_alone_finds_the_weights(name: str) -> None:
     """At least 95 % of the layers with weights, and never a wrong one."""
     rng = random.Random(0)  # noqa: S311 - names, not secrets
-    model, truth = with_names(models.converted(name), lambda _: f"x{rng.randrange(10**12)}")
+    model, truth = with_names(models.shared(name), lambda _: f"x{rng.randrange(10**12)}")
     found = [m for m in matched(models.original(name), model).matches if m.ours and m.theirs and m.ours.weights]
     every = [spec for spec in converter.blueprint(models.original(name).graph).specs if spec.weights]
     assert [m.ours.name for m in found if m.ours and m.theirs and truth[m.theirs.name] != m.ours.name] == []

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import converter
 from converter.audit import audit
@@ -15,6 +13,7 @@ from converter.transfer import transfer
 from fixtures.builder import Builder
 from parity.candidates import KerasCandidate
 from parity.report import report, run_original
+from tests.lazy import keras, layers, odd_layers
 from tests.networks import plan_for, randomized
 
 
@@ -64,24 +63,12 @@ def normalized(x: Any) -> Any:
     return layers.UpSampling2D(2, interpolation="bilinear")(keras.ops.add(x, y))
 
 
-class Residual(layers.Layer):  # type: ignore[misc]
-    """A person's own layer that holds standard ones."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.deep = layers.DepthwiseConv2D(3, padding="same", use_bias=False)
-        self.point = layers.Conv2D(4, 1)
-
-    def call(self, x: Any) -> Any:
-        return x + keras.ops.relu6(self.point(self.deep(x)))
-
-
 def nested(x: Any) -> Any:
     """Sequential blocks, a model within the model, a layer that holds layers."""
     inner = keras.Input((9, 7, 3))
     stem = keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(4, 3, strides=2, padding="same"), layers.ReLU()])
     backbone = keras.Model(inner, stem(inner))
-    return layers.UpSampling2D(2, interpolation="bilinear")(Residual()(backbone(x)))
+    return layers.UpSampling2D(2, interpolation="bilinear")(odd_layers.Residual()(backbone(x)))
 
 
 WAYS = [plain_model, layer_by_layer, normalized, nested]
@@ -100,21 +87,8 @@ def test_every_way_transfers_and_agrees(write: Callable[[Any], Any]) -> None:
     assert len(outcome.layers) == 7  # with what lies before the two fused activations
 
 
-class Whole(keras.Model):  # type: ignore[misc]
-    """A subclassed model."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")
-        self.residual = Residual()
-        self.up = layers.UpSampling2D(2, interpolation="bilinear")
-
-    def call(self, x: Any) -> Any:
-        return self.up(self.residual(self.stem(x)))
-
-
 def test_subclassed_model_transfers_and_agrees() -> None:
-    model = Whole()
+    model = odd_layers.Whole()
     model.build((None, 9, 7, 3))
     file = converter.read(a_file())
     transfer(plan_for(randomized(model), file))
@@ -122,28 +96,9 @@ def test_subclassed_model_transfers_and_agrees() -> None:
     assert outcome.ok, outcome.guilty
 
 
-class Opaque(layers.Layer):  # type: ignore[misc]
-    """Needs real numbers, so it cannot be entered."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.inner = layers.Conv2D(4, 1, name="point")
-
-    def call(self, x: Any) -> Any:
-        if isinstance(x, keras.KerasTensor):
-            raise TypeError("real numbers only")
-        return self.inner(x)
-
-    def compute_output_spec(self, x: Any) -> Any:
-        return keras.KerasTensor((*x.shape[:3], 4))
-
-    def build(self, shape: Any) -> None:
-        self.inner.build(shape)
-
-
 def test_layers_in_what_cannot_be_entered_are_known_by_name() -> None:
     inputs = keras.Input((8, 8, 3))
-    network = keras_network(keras.Model(inputs, Opaque(name="block")(inputs))).network
+    network = keras_network(keras.Model(inputs, odd_layers.Opaque(name="block")(inputs))).network
     assert [(node.name, node.kind) for node in network.nodes] == [("block", "tests.converter.test_normal_form.Opaque")]
     assert [(node.name, node.kind) for node in network.loose] == [("block/point", "conv")]
     assert set(network.loose[0].weights) == {"kernel", "bias"}

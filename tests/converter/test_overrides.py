@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import keras
 import pytest
-from keras import layers
 
 import converter
 from converter.errors import BadOverride
@@ -13,7 +11,10 @@ from converter.matching import Evidence
 from converter.overrides import Override, read_overrides, starter_table
 from converter.transfer import transfer
 from fixtures.siblings import siblings_file
+from tests.lazy import keras, layers
 from tests.networks import plan_for
+
+pytestmark = pytest.mark.no_numbers
 
 FILE = siblings_file("left", "right")
 

@@ -42,7 +42,7 @@ SHAPE = (1, 8, 8, 3)
 @cache
 def exact(name: str) -> bytes:
     """The model with float32 weights."""
-    return writer.write(models.original(name), models.converted(name), "float32")
+    return writer.write(models.original(name), models.shared(name), "float32")
 
 
 @cache

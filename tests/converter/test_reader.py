@@ -13,6 +13,8 @@ from converter.errors import MalformedModel, UnsupportedModel
 from fixtures.builder import Builder, pack
 from tests import models
 
+pytestmark = pytest.mark.no_numbers
+
 SHAPE = [1, 5, 7, 3]
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import converter
 import parity
@@ -18,10 +16,9 @@ from converter.writer import write
 from fixtures.builder import Builder
 from parity.runners import LiteRT
 from parity.verification import seeded_inputs
-from tests.detectors import DETECTORS, PALM_2019, detector, detector_file
+from tests import models
+from tests.lazy import keras, layers
 from tests.networks import randomized
-
-RNG = np.random.default_rng(0)
 
 
 def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
@@ -29,10 +26,10 @@ def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
     return [(op.kind, tuple(graph.tensors[i].name for i in op.outputs)) for op in graph.ops if op.kind != "DENSIFY"]
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", models.DETECTORS)
 def test_joint_head_is_the_same_graph_with_other_extents(name: str) -> None:
-    old = detector_file(name)
-    new = converter.read(write(old, replace_classes(detector(name), 7)))
+    old = models.original(name)
+    new = converter.read(write(old, replace_classes(models.shared(name), 7)))
     assert operators(new.graph) == operators(old.graph)
     for ends in ("inputs", "outputs"):
         names = [[model.graph.tensors[i].name for i in getattr(model.graph, ends)] for model in (new, old)]
@@ -42,10 +39,10 @@ def test_joint_head_is_the_same_graph_with_other_extents(name: str) -> None:
     assert dtypes[0] == dtypes[1]
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", models.DETECTORS)
 def test_gated_head_only_adds(name: str) -> None:
-    old = detector_file(name)
-    new = converter.read(write(old, replace_classes(detector(name), 7, "gated")))
+    old = models.original(name)
+    new = converter.read(write(old, replace_classes(models.shared(name), 7, "gated")))
     added = operators(new.graph)
     for op in operators(old.graph):
         assert op in added
@@ -55,22 +52,22 @@ def test_gated_head_only_adds(name: str) -> None:
 
 def test_builtin_only_with_a_new_head() -> None:
     """The palm detector of 2019 has MediaPipe's transposed convolution, and the stock interpreter refuses it."""
-    model = replace_classes(detector(PALM_2019), 7)
-    data = builtin_only(memoryview(write(detector_file(PALM_2019), model)))
+    model = replace_classes(models.shared(models.PALM_2019), 7)
+    data = builtin_only(memoryview(write(models.original(models.PALM_2019), model)))
     assert not any(op.is_custom for op in converter.read(data).graph.ops)
     verification = parity.verify(data, model, seeds=1)
     assert verification.ok, verification.as_dict()
-    original = write(detector_file(PALM_2019), detector(PALM_2019))
-    for inputs in seeded_inputs(detector_file(PALM_2019).graph, 1)[:1]:
+    original = write(models.original(models.PALM_2019), models.shared(models.PALM_2019))
+    for inputs in seeded_inputs(models.original(models.PALM_2019).graph, 1)[:1]:
         new, old = (LiteRT(each, "xnnpack").run(inputs)[0] for each in (data, original))
         np.testing.assert_array_equal(new, old)
 
 
 def chain(*, signature: bool = False) -> Model:
     """conv → ReLU (fused) → conv → RELU (apart) → two heads; the constants of both convolutions are one."""
-    b = Builder()
-    kernel = b.constant(RNG.normal(size=(4, 1, 1, 4)).astype(np.float32), "kernel")
-    bias = b.constant(RNG.normal(size=4).astype(np.float32), "bias")
+    b, rng = Builder(), np.random.default_rng(0)
+    kernel = b.constant(rng.normal(size=(4, 1, 1, 4)).astype(np.float32), "kernel")
+    bias = b.constant(rng.normal(size=4).astype(np.float32), "bias")
     options = {"padding": 0, "strideW": 1, "strideH": 1}
     x = b.input((1, 6, 5, 4), "x")
     shape = (1, 6, 5, 4)
@@ -79,8 +76,8 @@ def chain(*, signature: bool = False) -> Model:
     x = b.op("RELU", [x], [shape], ["relu"])[0]
     heads = []
     for name, filters in (("left", 3), ("right", 2)):
-        weights = [b.constant(RNG.normal(size=(filters, 1, 1, 4)).astype(np.float32), f"{name}/kernel")]
-        weights.append(b.constant(RNG.normal(size=filters).astype(np.float32), f"{name}/bias"))
+        weights = [b.constant(rng.normal(size=(filters, 1, 1, 4)).astype(np.float32), f"{name}/kernel")]
+        weights.append(b.constant(rng.normal(size=filters).astype(np.float32), f"{name}/bias"))
         heads += b.op("CONV_2D", [x, *weights], [(1, 6, 5, filters)], [name], **options)
     file = b.build(heads)
     if not signature:
@@ -165,9 +162,9 @@ def test_removed_and_inserted_in_the_middle() -> None:
 
 def test_operators_come_after_what_they_read_now() -> None:
     """A layer that reads what the file computes later moves, and so does what follows it."""
-    b = Builder()
+    b, rng = Builder(), np.random.default_rng(0)
     shapes = ((4, 1, 1, 4), (4,))
-    kernels = [[b.constant(RNG.normal(size=s).astype(np.float32)) for s in shapes] for _ in range(3)]
+    kernels = [[b.constant(rng.normal(size=s).astype(np.float32)) for s in shapes] for _ in range(3)]
     x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
     early = b.op("RELU", [x], [shape], ["early"])[0]
     first = b.op("CONV_2D", [early, *kernels[0]], [shape], ["first"], **options)[0]
@@ -188,9 +185,9 @@ def test_operators_come_after_what_they_read_now() -> None:
 
 def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
     """The sum of a fused ReLU's result becomes the sum of what is before the ReLU."""
-    b = Builder()
+    b, rng = Builder(), np.random.default_rng(0)
     x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
-    weights = [[b.constant(RNG.normal(size=s).astype(np.float32)) for s in ((4, 1, 1, 4), (4,))] for _ in range(3)]
+    weights = [[b.constant(rng.normal(size=s).astype(np.float32)) for s in ((4, 1, 1, 4), (4,))] for _ in range(3)]
     first = b.op("CONV_2D", [x, *weights[0]], [shape], ["first"], fusedActivationFunction=1, **options)[0]
     other = b.op("CONV_2D", [x, *weights[1]], [shape], ["other"], **options)[0]
     total = b.op("ADD", [first, other], [shape], ["sum"])[0]

@@ -1,12 +1,11 @@
 """What must stay equal when a model gets another input, or plain ReLUs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import converter
 import parity
@@ -14,17 +13,16 @@ from converter import detectors
 from converter.errors import CannotChange, CannotExport
 from converter.surgery import resize_input, swap_activation, widen_input
 from converter.writer import write
-from parity.runners import keras_runner
+from parity.runners import Array, Run, keras_runner
+from parity.verification import seeded_inputs
 from tests import models
-from tests.detectors import DETECTORS, MOST_IN_PARITY, detector, detector_file
-
-RNG = np.random.default_rng(0)
-NO_DETECTORS = [pytest.param(name, marks=pytest.mark.parity) for name in models.NAMES if name not in DETECTORS]
+from tests.lazy import keras, layers
+from tests.spread import assert_within_spread, mapped, right_runs
 
 
-def picture(model: Any, channels: int | None = None) -> np.ndarray:
+def picture(model: Any, channels: int | None = None, seed: int = 0) -> np.ndarray:
     _, *extents, own = model.input_shape
-    return RNG.uniform(-1, 1, (1, *extents, channels or own)).astype(np.float32)
+    return np.random.default_rng(seed).uniform(-1, 1, (1, *extents, channels or own)).astype(np.float32)
 
 
 def run(model: Any, x: np.ndarray) -> list[np.ndarray]:
@@ -34,44 +32,62 @@ def run(model: Any, x: np.ndarray) -> list[np.ndarray]:
 def assert_exports(name: str, model: Any) -> None:
     """Spliced into the original's graph, it computes the same in LiteRT."""
     with pytest.raises(CannotExport, match="--allow-changes"):
-        write(detector_file(name), model)
-    data = write(detector_file(name), model, "float32", allow_changes=True)
+        write(models.original(name), model)
+    data = write(models.original(name), model, "float32", allow_changes=True)
     verification = parity.verify(data, model, seeds=1)
     assert verification.ok, verification.as_dict()
     assert converter.convert(data).output_shape == model.output_shape
 
 
-@pytest.mark.parametrize("name", [*MOST_IN_PARITY, *NO_DETECTORS])
+@pytest.mark.parametrize("name", models.most_in_parity([*models.NAMES, models.PALM_2019]))
 def test_new_input_channels_change_nothing(name: str) -> None:
-    """Outputs are bit-equal whatever the new channel holds."""
-    model = detector(name) if name in DETECTORS else models.converted(name)
+    """Their kernels are zero, everything else is as it was, and so outputs are, whatever the new channel holds."""
+    model = models.shared(name)
     new = widen_input(model, 4)
-    x = picture(model, 4)
+    assert_only_wider(new, model)
+    right = right_runs(model, models.original(name))
     for extra in (0.0, 1.0, -7.5):
-        x[..., 3] = extra
-        for before, after in zip(run(model, x[..., :3]), run(new, x), strict=True):
-            np.testing.assert_array_equal(after, before)
+        assert_within_spread(with_channel(new, extra), right, seeded_inputs(models.original(name).graph, 1))
+
+
+def with_channel(model: Any, value: float) -> Run:
+    """A run of a model that is one channel wider than its inputs."""
+    return lambda inputs: keras_runner(model)([np.pad(inputs[0], [(0, 0)] * 3 + [(0, 1)], constant_values=value)])
+
+
+def assert_only_wider(new: Any, model: Any) -> None:
+    """Weights are bit-equal but for new slices of kernels, and those are zero."""
+    assert [layer.name for layer in new.layers] == [layer.name for layer in model.layers]
+    wider = 0
+    for old, now in zip(model.get_weights(), new.get_weights(), strict=True):
+        if now.shape == old.shape:
+            np.testing.assert_array_equal(now, old)
+        else:
+            wider += 1
+            np.testing.assert_array_equal(now[:, :, : old.shape[2]], old)
+            assert not now[:, :, old.shape[2] :].any()
+    assert wider > 0
 
 
 def test_new_input_channels_can_learn() -> None:
-    new = widen_input(detector("face_detection_short_range"), 5)
+    new = widen_input(models.shared("face_detection_short_range"), 5)
     first = next(layer for layer in new.layers if layer.weights)
     kernel, bias = first.get_weights()
     kernel[:, :, 4] = 1
     first.set_weights([kernel, bias])
-    a, b = picture(new), picture(new)
+    a, b = picture(new), picture(new, seed=1)
     b[..., :4] = a[..., :4]
     assert any(np.abs(x - y).max() > 0 for x, y in zip(run(new, a), run(new, b), strict=True))
 
 
-@pytest.mark.parametrize("name", MOST_IN_PARITY)
+@pytest.mark.parametrize("name", models.most_in_parity(models.DETECTORS))
 def test_wider_detectors_export(name: str) -> None:
-    assert_exports(name, widen_input(detector(name), 4))
+    assert_exports(name, widen_input(models.shared(name), 4))
 
 
 @pytest.mark.parametrize("name", ["palm_detection_full", "palm_detection_lite"])
 def test_relus_for_prelus(name: str) -> None:
-    model = detector(name)
+    model = models.shared(name)
     swap = swap_activation(model)
     assert not any(isinstance(layer, layers.PReLU) for layer in swap.model.layers)
     assert [each.layer for each in swap.layers] == [x.name for x in model.layers if isinstance(x, layers.PReLU)]
@@ -88,13 +104,13 @@ def test_relus_for_prelus(name: str) -> None:
     assert all(each.loss > 0 for each in swap.layers if each.exact < each.channels)
     assert all(loss > 0 for loss in swap.losses.values())
     assert_exports(name, swap.model)
-    kinds = [op.kind for op in converter.read(write(detector_file(name), swap.model, allow_changes=True)).graph.ops]
+    kinds = [op.kind for op in converter.read(write(models.original(name), swap.model, allow_changes=True)).graph.ops]
     assert "PRELU" not in kinds
     assert "RELU" not in kinds  # part of the operator before it
 
 
 def test_exchange_is_exact_where_alpha_is_zero() -> None:
-    model = converter.convert(detector_file("palm_detection_lite"))
+    model = models.fresh("palm_detection_lite")
     prelus = [layer for layer in model.layers if isinstance(layer, layers.PReLU)]
     for layer in prelus:
         layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
@@ -109,9 +125,9 @@ def test_exchange_is_exact_where_alpha_is_zero() -> None:
     assert swap.layers[3].exact == swap.layers[3].channels - 1
 
 
-@pytest.mark.parametrize("name", MOST_IN_PARITY)
+@pytest.mark.parametrize("name", models.most_in_parity(models.DETECTORS))
 def test_another_input_size(name: str) -> None:
-    model = detector(name)
+    model = models.shared(name)
     _, height, width, channels = model.input_shape
     known = detectors.for_shapes((height, width, channels), [s[1:] for s in model.output_shape])
     new = resize_input(model, height - 64, width + 64)
@@ -129,32 +145,38 @@ def test_another_input_size(name: str) -> None:
 
 def test_a_cell_sees_the_same_on_a_larger_picture() -> None:
     """A picture with black around it: cells far from the seam compute what they did. Their anchors follow."""
-    model = detector("face_detection_short_range")
-    new = resize_input(model, 256, 256)
-    x = picture(model)
-    wide = np.zeros((1, 256, 256, 3), np.float32)
-    wide[:, :128, :128] = x
-    before, after = run(model, x)[0][0, :512], run(new, wide)[0][0, : 4 * 512]
-    before, after = before.reshape(16, 16, -1), after.reshape(32, 32, -1)[:16, :16]
+    model = models.shared("face_detection_short_range")
+    file, new = models.original("face_detection_short_range"), resize_input(model, 256, 256)
+
+    def cells(made: list[Array], extent: int) -> Array:
+        """Regressors of the finer feature map."""
+        return made[0][:, : 2 * extent**2].reshape(len(made[0]), extent, extent, -1)
+
+    def in_a_corner(inputs: Sequence[Array]) -> list[Array]:
+        return keras_runner(new)([np.pad(inputs[0], [(0, 0), (0, 128), (0, 128), (0, 0)])])
+
     # The first cell does not see as far as the seam; other kernels for other extents round otherwise.
-    np.testing.assert_allclose(after[0, 0], before[0, 0], rtol=0, atol=1e-6 * np.ptp(before))
-    assert np.abs(after[-1, -1] - before[-1, -1]).max() > 1e-3 * np.ptp(before)  # the last one does
+    right = [mapped(run, lambda made: [cells(made, 16)[:, 0, 0]]) for run in right_runs(model, file)]
+    inputs = seeded_inputs(file.graph, 1)
+    assert_within_spread(mapped(in_a_corner, lambda made: [cells(made, 32)[:, 0, 0]]), right, inputs)
+    before, after = cells(run(model, inputs[0][0]), 16), cells(in_a_corner(inputs[0]), 32)[:, :16, :16]
+    assert np.abs(after[0, -1, -1] - before[0, -1, -1]).max() > 1e-3 * np.ptp(before)  # the last one does
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda: widen_input(detector("pose_detection"), 3), "has 3 input channels already"),
+        (lambda: widen_input(models.shared("pose_detection"), 3), "has 3 input channels already"),
         (lambda: widen_input(_two_inputs(), 4), "takes 2 inputs, expected one"),
         (lambda: widen_input(_flat(), 4), r"flatten.* reads the input, and is no convolution"),
-        (lambda: swap_activation(detector("pose_detection")), "has no PReLU"),
+        (lambda: swap_activation(models.shared("pose_detection")), "has no PReLU"),
         (lambda: resize_input(_flat(), 16, 16), r"flatten.* is made for"),
-        (lambda: resize_input(detector("pose_detection"), 0, 64), "0×64 pixels make no picture"),
-        (lambda: resize_input(models.converted("iris_landmark"), 128, 128), "covers all 2×2 cells"),
-        (lambda: resize_input(models.converted("selfie_segmentation"), 512, 512), "covers all 64×64 cells"),
-        (lambda: resize_input(detector("palm_detection_full"), 200, 200), "Keras refuses it after the change"),
-        (lambda: resize_input(models.converted("hand_recrop"), 512, 512), "StridedSlice"),
-        (lambda: resize_input(models.converted("hand_landmark_full"), 256, 256), "global_average_pooling2d covers all"),
+        (lambda: resize_input(models.shared("pose_detection"), 0, 64), "0×64 pixels make no picture"),
+        (lambda: resize_input(models.shared("iris_landmark"), 128, 128), "covers all 2×2 cells"),
+        (lambda: resize_input(models.shared("selfie_segmentation"), 512, 512), "covers all 64×64 cells"),
+        (lambda: resize_input(models.shared("palm_detection_full"), 200, 200), "Keras refuses it after the change"),
+        (lambda: resize_input(models.shared("hand_recrop"), 512, 512), "StridedSlice"),
+        (lambda: resize_input(models.shared("hand_landmark_full"), 256, 256), "global_average_pooling2d covers all"),
         (lambda: widen_input(_through(), 4), "would reach an output"),
     ],
 )
@@ -184,9 +206,9 @@ def test_a_layer_that_is_called_twice_stays_one() -> None:
     model = keras.Model(inputs, ends)
     wide = widen_input(model, 4)
     assert sum(isinstance(layer, layers.Conv2D) for layer in wide.layers) == 1
-    x = picture(model, 4)
-    for before, after in zip(run(model, x[..., :3]), run(wide, x), strict=True):
-        np.testing.assert_array_equal(after, before)
+    assert_only_wider(wide, model)
+    file = converter.read(write(None, model))
+    assert_within_spread(with_channel(wide, 1.0), right_runs(model, file), seeded_inputs(file.graph, 1))
     assert len(swap_activation(model).layers) == 2
 
 

@@ -6,11 +6,11 @@ import pytest
 from fixtures.make_golden import FOLDER, MODEL, OUTPUTS, SEEDS, differences, face_input
 from parity.compare import RELATIVE, SPREADS
 from parity.runners import keras_runner
-from tests.models import converted
+from tests.models import shared
 
 
 def test_face_landmark_with_attention() -> None:
-    run = keras_runner(converted(MODEL))
+    run = keras_runner(shared(MODEL))
     made = [np.concatenate(outputs) for outputs in zip(*(run([face_input(seed)]) for seed in SEEDS), strict=True)]
     with np.load(FOLDER / f"{MODEL}.npz") as golden:
         for name, output in zip(OUTPUTS, made, strict=True):

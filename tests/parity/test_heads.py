@@ -22,7 +22,7 @@ from parity.latency import Contender, Timings
 from parity.runners import LiteRT
 from parity.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from parity.verification import seeded_inputs
-from tests.models import NAMES, converted, original
+from tests.models import NAMES, original, shared
 
 FACE = "face_detection_short_range"
 PALM = detectors.find("palm")
@@ -206,7 +206,7 @@ def test_every_runtime_runs_the_model(name: str) -> None:
 
 
 def test_the_second_stage_runs_too() -> None:
-    model = replace_classes(converted(FACE), 3, "two_stage")
+    model = replace_classes(shared(FACE), 3, "two_stage")
     example = [np.zeros((1, 64, 64, 3), np.float32)]
     subject = Subject(model, heads_bench._stored(None, model), example)
     (made,) = RUNTIMES["litert"].make(subject)(example)

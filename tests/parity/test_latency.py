@@ -6,6 +6,8 @@ import pytest
 from converter.errors import BadInput
 from parity.latency import FEWEST, WARM_UP, Contender, Timings, interleave, spread
 
+pytestmark = pytest.mark.no_numbers
+
 
 class Machine:
     """A clock, and contenders that take as long as they are told, times how busy the machine is."""

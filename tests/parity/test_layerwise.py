@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import converter
 import parity
@@ -22,6 +20,7 @@ from parity.report import report
 from parity.saved_traces import save_trace
 from parity.statistics import measure, span_of
 from tests import models
+from tests.lazy import keras, layers, odd_layers
 from tests.networks import has_run, plan_for, transferred
 
 FILE = converter.read(siblings_file("left", "right"))
@@ -191,19 +190,9 @@ def test_candidate_of_another_input_size_is_an_error() -> None:
         parity.layers(FILE, keras.Model(inputs, layers.Conv2D(2, 1)(inputs)))
 
 
-class Raises(layers.Layer):  # type: ignore[misc]
-    """Fine while it is traced, not with numbers."""
-
-    def call(self, _x: Any) -> Any:
-        raise RuntimeError("out of luck")
-
-    def compute_output_spec(self, x: Any) -> Any:
-        return keras.KerasTensor(x.shape)
-
-
 def test_candidate_that_raises_is_an_error_that_names_the_layer() -> None:
     inputs = keras.Input((8, 8, 3))
-    model = keras.Model(inputs, layers.Conv2D(2, 1)(Raises(name="mine")(inputs)))
+    model = keras.Model(inputs, layers.Conv2D(2, 1)(odd_layers.Raises(name="mine")(inputs)))
     with pytest.raises(BadCandidate, match=r"(?s)layer 'mine' of the candidate raises RuntimeError: .*out of luck"):
         parity.layers(FILE, model)
 

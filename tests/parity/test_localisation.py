@@ -7,12 +7,12 @@ import pytest
 
 from converter.audit import audit
 from converter.transfer import Plan
-from fixtures.mutants import Mutant, mutants, sample
 from parity.candidates import KerasCandidate
 from parity.compare import RELATIVE, SPREADS
 from parity.layerwise import LayerResult, Original
 from parity.report import match_candidate, report, run_original
 from parity.verification import seeded_inputs
+from tests.lazy import mutants
 from tests.networks import TRANSFERS, original, transferred
 from tests.parity.conftest import COLUMNS
 
@@ -48,14 +48,14 @@ class Healthy(NamedTuple):
 
     plan: Plan
     original: Original
-    mutants: dict[str, Mutant]
+    mutants: dict[str, Any]
 
 
 @cache
 def healthy(name: str) -> Healthy:
     model, plan = transferred(name)
     inputs = seeded_inputs(original(name).graph, 1)[:1]
-    chosen = {str(mutant): mutant for mutant in sample(model, PER_FAULT[name])}
+    chosen = {str(mutant): mutant for mutant in mutants.sample(model, PER_FAULT[name])}
     return Healthy(plan, run_original(original(name), inputs), chosen)
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_found_where_nothing_is_wrong(name: str, seed: int) -> None:
 def test_mutants_leave_the_original_alone() -> None:
     model, _ = transferred("blaze_face")
     before = model.get_weights()
-    for mutant in mutants(model):
+    for mutant in mutants.mutants(model):
         if mutant.fault in ("weights_exchanged", "kernel_rotated", "wrong_activation"):
             mutant.build()
     for old, new in zip(before, model.get_weights(), strict=True):

@@ -8,7 +8,7 @@ from parity.compare import Verdict, compare
 from parity.reference import Reference
 from parity.runners import keras_runner
 from parity.verification import seeded_inputs
-from tests.models import NAMES, converted, original, path
+from tests.models import NAMES, original, path, shared
 
 
 @pytest.mark.mediapipe
@@ -27,7 +27,7 @@ def test_agrees_with_mediapipe(name: str) -> None:
     others = [xnnpack]
     if not reference.unchecked:
         others += [[litert(values) for values in inputs] for litert in (reference.plain, reference.xnnpack)]
-    keras_run = keras_runner(converted(name))
+    keras_run = keras_runner(shared(name))
     made = [np.concatenate(outputs) for outputs in zip(*(keras_run(values) for values in inputs), strict=True)]
     for i, tensor in enumerate(outputs):
         truth, *rest = (

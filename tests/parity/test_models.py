@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,7 +12,8 @@ import converter
 import parity
 from parity.runners import keras_runner
 from parity.verification import seeded_inputs
-from tests.models import NAMES, converted, original, path
+from tests.lazy import keras
+from tests.models import NAMES, fresh, original, path, shared
 from tests.training import train_step
 
 # What a user's own program would do: nothing of unlite but the layers is imported to load.
@@ -36,14 +36,14 @@ def batch(name: str) -> list[Any]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_agrees_with_the_original(name: str) -> None:
-    verification = parity.verify(original(name), converted(name))
+    verification = parity.verify(original(name), shared(name))
     assert verification.inputs >= 5
     assert verification.ok, verification.as_dict()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_looks_like_the_original(name: str) -> None:
-    model, graph = converted(name), original(name).graph
+    model, graph = shared(name), original(name).graph
     outputs = [graph.tensors[index] for index in graph.outputs]
     assert model.output_names == [tensor.name for tensor in outputs]
     assert [tuple(output.shape) for output in model.outputs] == [(None, *tensor.shape[1:]) for tensor in outputs]
@@ -53,7 +53,7 @@ def test_looks_like_the_original(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variable_can_be_trained(name: str) -> None:
-    model, inputs = converted(name), batch(name)
+    model, inputs = fresh(name), batch(name)
     before = keras_runner(model)(inputs)
     found = train_step(model, inputs, keras.optimizers.Adam(1e-3))
     assert [path for path, gradient in found.items() if gradient is None] == []
@@ -79,7 +79,7 @@ def test_training_leaves_the_file_alone() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_fixed_numbers_are_not_trainable(name: str) -> None:
-    fixed = {variable.path.split("/")[0] for variable in converted(name).non_trainable_variables}
+    fixed = {variable.path.split("/")[0] for variable in shared(name).non_trainable_variables}
     expected = {f"multiply_by_constant{suffix}" for suffix in ("", "_1", "_2", "_3", "_4", "_5")}
     assert fixed == (expected if name == "face_landmark_with_attention" else set())
 
@@ -90,7 +90,7 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[A
     folder = tmp_path_factory.mktemp("saved")
     here = {}
     for name in NAMES:
-        model, inputs = converted(name), batch(name)
+        model, inputs = shared(name), batch(name)
         converter.save(model, folder / f"{name}.keras")
         np.save(folder / f"{name}.in.npy", inputs[0])
         here[name] = keras_runner(model)(inputs)
@@ -113,7 +113,7 @@ def test_reloads_bit_equal(name: str, reloaded: dict[str, tuple[list[Any], list[
 
 def test_load_gives_the_same_model(tmp_path: Path) -> None:
     name = "face_landmark_with_attention"
-    model, inputs = converted(name), batch(name)
+    model, inputs = shared(name), batch(name)
     converter.save(model, tmp_path / "model.keras")
     for mine, theirs in zip(
         keras_runner(model)(inputs), keras_runner(converter.load(tmp_path / "model.keras"))(inputs), strict=True

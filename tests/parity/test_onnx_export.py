@@ -4,11 +4,9 @@ import logging
 import sys
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 import pytest
-from keras import ops
 from onnx import numpy_helper
 
 import converter
@@ -22,6 +20,7 @@ from parity.onnx_export import SIGMOID_ERROR, _unique, kernel_errors, to_onnx, v
 from parity.runners import OnnxRuntime
 from parity.verification import Verification, seeded_inputs
 from tests import models
+from tests.lazy import keras, ops
 from tests.onnx_files import first_kernel
 
 NAME = "face_detection_short_range"
@@ -30,7 +29,7 @@ QUICK = (NAME, "hand_landmark_lite", "palm_detection_full", "selfie_segmentation
 
 def exact(name: str) -> Model:
     """The file with float32 weights."""
-    return converter.read(write(models.original(name), models.converted(name), "float32"))
+    return converter.read(write(models.original(name), models.shared(name), "float32"))
 
 
 def checked(exact: Model, model: Any, data: bytes, seeds: int = 1) -> Verification:
@@ -38,7 +37,7 @@ def checked(exact: Model, model: Any, data: bytes, seeds: int = 1) -> Verificati
 
 
 def verdicts(data: bytes) -> list[Verdict]:
-    return [c.verdict for c in checked(exact(NAME), models.converted(NAME), data).comparisons]
+    return [c.verdict for c in checked(exact(NAME), models.shared(NAME), data).comparisons]
 
 
 def one_op(kind: str, names: tuple[str, str] = ("x", "y")) -> Model:
@@ -54,14 +53,14 @@ def model_of(function: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def data() -> bytes:
-    return to_onnx(models.original(NAME), models.converted(NAME))
+    return to_onnx(models.original(NAME), models.shared(NAME))
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.parity) for n in models.NAMES]
 )
 def test_onnx_runtime_computes_the_same(name: str) -> None:
-    original, model = models.original(name), models.converted(name)
+    original, model = models.original(name), models.shared(name)
     data = to_onnx(original, model)
     # Eleven custom ops in turns with LiteRT: each input takes seconds.
     seeds = 2 if name == "face_landmark_with_attention" else 8
@@ -110,7 +109,7 @@ def test_outputs_swapped_or_missing(data: bytes) -> None:
 
 def test_other_weights_than_the_keras_model_has(data: bytes) -> None:
     """The file that was exported before training goes on."""
-    model = models.converted(NAME)
+    model = models.fresh(NAME)
     model.layers[1].set_weights([values * np.float32(1.01) for values in model.layers[1].get_weights()])
     trained = converter.read(write(models.original(NAME), model, "float32"))
     assert not checked(trained, model, data).ok
@@ -118,7 +117,7 @@ def test_other_weights_than_the_keras_model_has(data: bytes) -> None:
 
 
 def test_a_keras_model_that_is_wrong_itself_is_no_measure(data: bytes) -> None:
-    model = models.converted(NAME)
+    model = models.fresh(NAME)
     model.layers[1].set_weights([values * np.float32(1.01) for values in model.layers[1].get_weights()])
     with pytest.raises(ValueError, match="shows nothing"):
         checked(models.original(NAME), model, data)

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers, ops
 
 import converter
 import parity
@@ -18,6 +16,7 @@ from parity.candidates import KerasCandidate
 from parity.checking import check
 from parity.loading import load_model
 from parity.saved_traces import save_trace
+from tests.lazy import keras, layers, odd_layers, ops
 from tests.networks import randomized
 
 CONV = {"padding": 0, "strideW": 1, "strideH": 1}
@@ -46,35 +45,17 @@ def conv_file(*, siblings: bool = False, is_shared: bool = False) -> bytes:
 FILE = converter.read(conv_file())
 
 
-class Identity(layers.Layer):  # type: ignore[misc]
-    """Not Keras's."""
-
-    def call(self, x: Any) -> Any:
-        return 2.0 * x
-
-
-class OneOutput(keras.Model):  # type: ignore[misc]
-    """Forgets the second output."""
-
-    def __init__(self, whole: Any) -> None:
-        super().__init__()
-        self.whole = whole
-
-    def call(self, x: Any) -> Any:
-        return self.whole(x)[0]
-
-
 def build(
     front: Any = None,
-    relu: Any = ops.relu,
+    relu: Any = None,
     pool: Any = None,
     outputs: Any = lambda a, p: [a, p],
     activation: Any = None,
 ) -> Any:
     inputs = keras.Input((8, 8, 3))
     x = front(inputs) if front else inputs
-    x = layers.Conv2D(4, 3, padding="same", activation=activation)(x)
-    active = relu(x)
+    x = layers.Conv2D(4, 3, padding="same", activation=activation() if activation else None)(x)
+    active = (relu or ops.relu)(x)
     pooled = (pool or layers.MaxPooling2D(2))(active)
     return keras.Model(inputs, outputs(active, pooled))
 
@@ -88,13 +69,13 @@ def filled(model: Any, file: Any = FILE) -> Any:
     "settings",
     [
         {},
-        {"front": layers.Dropout(0.5)},
+        {"front": lambda x: layers.Dropout(0.5)(x)},
         {"front": lambda x: layers.RandomFlip()(layers.RandomRotation(0.3)(x))},
-        {"front": layers.Rescaling(1.0)},
-        {"front": layers.Normalization(mean=0.0, variance=1.0)},
+        {"front": lambda x: layers.Rescaling(1.0)(x)},
+        {"front": lambda x: layers.Normalization(mean=0.0, variance=1.0)(x)},
         {"pool": lambda x: ops.max_pool(x, 2, 2, "same")},
         {"relu": lambda x: ops.maximum(x, 0.0)},
-        {"relu": lambda x: x, "activation": layers.ReLU()},
+        {"relu": lambda x: x, "activation": lambda: layers.ReLU()},
         {"outputs": lambda a, p: {"z": a, "a": p}},
     ],
 )
@@ -108,11 +89,11 @@ def test_right_model_is_the_same(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("settings", "guilty"),
     [
-        ({"front": layers.Rescaling(2.0, name="front")}, "front"),
-        ({"front": Identity(name="front")}, "front"),
+        ({"front": lambda x: layers.Rescaling(2.0, name="front")(x)}, "front"),
+        ({"front": lambda x: odd_layers.Identity(name="front")(x)}, "front"),
         ({"relu": lambda x: ops.relu(2 * x)}, "multiply"),
-        ({"outputs": lambda a, p: [p, a]}, ""),
-        ({"outputs": lambda a, _: [a]}, ""),
+        ({"outputs": lambda a, p: [p, a]}, "relu"),
+        ({"outputs": lambda a, _: [a]}, "pool"),
         ({"pool": lambda x: ops.max_pool(x, 3, 2, "same")}, "max_pool"),
     ],
 )
@@ -125,7 +106,7 @@ def test_wrong_model_is_not(settings: dict[str, Any], guilty: str, with_audit: b
 
 
 def test_model_that_forgets_an_output() -> None:
-    model = OneOutput(filled(build()))
+    model = odd_layers.OneOutput(filled(build()))
     model.build((None, 8, 8, 3))
     outcome = parity.layers(FILE, model)
     assert not outcome.ok
@@ -210,21 +191,12 @@ def test_module_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         load_model(f"{path}:leaves")
 
 
-class NotSaved(layers.Layer):  # type: ignore[misc]
-    """Its constructor takes something that no configuration has."""
-
-    def __init__(self, factor: Any) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def call(self, x: Any) -> Any:
-        return x * self.factor(1.0)
-
-
 def test_model_that_cannot_be_saved_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file.tflite").write_bytes(conv_file())
     (tmp_path / "mine.py").write_text(
-        "from tests.parity.test_other_peoples_models import *\ndef model(): return build(front=NotSaved(float))\n"
+        "from tests.odd_layers import NotSaved\n"
+        "from tests.parity.test_other_peoples_models import build\n"
+        "def model(): return build(front=NotSaved(float))\n"
     )
     arguments = ["transfer", str(tmp_path / "file.tflite"), f"{tmp_path / 'mine.py'}:model", "--no-verify"]
     assert unlite.main([*arguments, "-o", str(tmp_path / "out.keras")]) == 2
@@ -234,17 +206,7 @@ def test_model_that_cannot_be_saved_is_an_error(tmp_path: Path, capsys: pytest.C
 
 def test_replay_is_not_the_whole_judgement() -> None:
     """A model whose `call` is another one with numbers than with symbols."""
-
-    class Deceiver(keras.Model):  # type: ignore[misc]
-        def __init__(self, whole: Any) -> None:
-            super().__init__()
-            self.whole = whole
-
-        def call(self, x: Any) -> Any:
-            made = self.whole(x)
-            return made if isinstance(x, keras.KerasTensor) else [2 * made[0], made[1]]
-
-    model = Deceiver(randomized(filled(build())))
+    model = odd_layers.Deceiver(randomized(filled(build())))
     transfer(make_plan(converter.blueprint(FILE.graph), model.whole))
     model.build((None, 8, 8, 3))
     assert KerasCandidate(model).network.nodes

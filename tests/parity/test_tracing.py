@@ -17,6 +17,7 @@ from parity.runners import LiteRT
 from parity.tracing import TracedReference
 from parity.verification import seeded_inputs
 from tests import models
+from tests.spread import assert_within_spread
 
 NAME = "face_detection_short_range"
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -124,8 +125,8 @@ def test_xnnpack_computes_the_same_with_all_tensors_shown() -> None:
     model = models.original(NAME)
     (inputs,) = seeded_inputs(model.graph, 1)[:1]
     shown = LiteRT(model.data, "xnnpack", [op.outputs[0] for op in computing(model.graph)])
-    for made, expected in zip(shown.run(inputs), LiteRT(model.data, "xnnpack").run(inputs), strict=True):
-        np.testing.assert_array_equal(made, expected)
+    right = [LiteRT(model.data, kernels).run for kernels in ("xnnpack", "plain")]
+    assert_within_spread(shown.run, right, [inputs])  # it may fuse fewer operators
 
 
 def test_spread_is_small_but_there() -> None:

@@ -4,7 +4,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -15,7 +14,8 @@ from fixtures.builder import Builder
 from parity.compare import RELATIVE, SPREADS, Verdict, compare
 from parity.runners import Run
 from parity.verification import RANGES, agreement, seeded_inputs
-from tests.models import converted, original
+from tests.lazy import keras
+from tests.models import fresh, original, shared
 
 NAME = "palm_detection_full"
 REFERENCE = np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 3, 4)
@@ -41,27 +41,27 @@ def change(model: Any, path: str, damage: Callable[[Any], float]) -> None:
     ],
 )
 def test_one_weight_off_by_a_thousandth_of_its_range(path: str) -> None:
-    model = converted(NAME)
+    model = fresh(NAME)
     change(model, path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values))
     assert not parity.verify(original(NAME), model, seeds=1).ok
 
 
 def test_one_nan() -> None:
-    model = converted(NAME)
+    model = fresh(NAME)
     change(model, "classifier_palm_8_NO_PRUNING/kernel", lambda _: np.nan)
     verdicts = {c.name: c.verdict for c in parity.verify(original(NAME), model, seeds=1).comparisons}
     assert verdicts == {"Identity": Verdict.OK, "Identity_1": Verdict.NOT_FINITE}
 
 
 def test_outputs_swapped() -> None:
-    model = converted("iris_landmark")
+    model = shared("iris_landmark")
     swapped = keras.Model(model.input, model.outputs[::-1])
     verdicts = [c.verdict for c in parity.verify(original("iris_landmark"), swapped, seeds=1).comparisons]
     assert verdicts == [Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
 
 
 def test_outputs_of_equal_shape_swapped() -> None:
-    model = converted("hand_landmark_full")
+    model = shared("hand_landmark_full")
     order = [0, 2, 1, 3]
     swapped = keras.Model(model.input, [model.outputs[i] for i in order])
     verdicts = [c.verdict for c in parity.verify(original("hand_landmark_full"), swapped, seeds=1).comparisons]
@@ -69,7 +69,7 @@ def test_outputs_of_equal_shape_swapped() -> None:
 
 
 def test_an_output_is_missing() -> None:
-    model = converted("iris_landmark")
+    model = shared("iris_landmark")
     verdicts = [
         c.verdict
         for c in parity.verify(
@@ -81,7 +81,7 @@ def test_an_output_is_missing() -> None:
 
 def test_another_window() -> None:
     """The bug that the project exists for: every weight is right, one pool window is not."""
-    model = converted(NAME)
+    model = shared(NAME)
     config = model.get_config()
     (pool,) = (layer for layer in config["layers"] if layer["name"] == "max_pooling2d")
     pool["config"] |= {"pool_size": (5, 5), "padding": "same"}
@@ -91,7 +91,7 @@ def test_another_window() -> None:
 
 
 def test_an_output_too_many() -> None:
-    model = converted("hand_recrop")
+    model = fresh("hand_recrop")
     double = keras.Model(model.input, [model.output, model.output * 2])
     verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), double, seeds=1).comparisons]
     assert verdicts == [Verdict.OK, Verdict.EXTRA]
@@ -99,7 +99,7 @@ def test_an_output_too_many() -> None:
 
 def test_a_model_that_mixes_up_its_batch() -> None:
     """One at a time it is right."""
-    inner = converted("hand_recrop")
+    inner = fresh("hand_recrop")
 
     class Mixed(keras.Model):  # type: ignore[misc, unused-ignore]
         def call(self, x: Any) -> Any:
@@ -112,9 +112,9 @@ def test_a_model_that_mixes_up_its_batch() -> None:
 
 def test_a_candidate_with_another_input() -> None:
     with pytest.raises(VerificationImpossible, match="cannot be called"):
-        parity.verify(original("hand_recrop"), converted("iris_landmark"), seeds=1)
+        parity.verify(original("hand_recrop"), shared("iris_landmark"), seeds=1)
     with pytest.raises(ValueError, match="nothing would be compared"):
-        parity.verify(original("hand_recrop"), converted("hand_recrop"), seeds=0)
+        parity.verify(original("hand_recrop"), shared("hand_recrop"), seeds=0)
 
 
 def test_a_custom_op_that_nothing_depends_on() -> None:

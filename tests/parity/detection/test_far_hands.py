@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from fixtures import architectures
 from fixtures.detection_cases import detector_of, rows, split
 from fixtures.pictures import FAR, NAMES, picture
 from parity.detection.decoding import Detections
 from parity.detection.pipeline import detect
 from parity.runners import keras_runner
+from tests.lazy import architectures
 from tests.networks import transferred
 from tests.parity.detection.test_golden import CLOSE, golden
 

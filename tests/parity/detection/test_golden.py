@@ -39,7 +39,7 @@ def golden() -> dict[str, NDArray[Any]]:
 
 @cache
 def run_of(name: str) -> Run:
-    return keras_runner(models.converted(name))
+    return keras_runner(models.shared(name))
 
 
 @cache

@@ -11,6 +11,8 @@ from converter.errors import BadPicture
 from fixtures.pictures import picture
 from parity.detection.images import frames, load_picture
 
+pytestmark = pytest.mark.no_numbers
+
 COLOURS = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
 GREY = COLOURS[..., 0]
 

@@ -10,14 +10,14 @@ from parity.compare import Verdict, compare
 from parity.detection.decoding import decode, regressors_and_logits, suppress
 from parity.detection.pipeline import detect
 from parity.runners import LiteRT, Run, keras_runner
-from tests.models import converted, original, path
+from tests.models import original, path, shared
 from tests.parity.detection.test_golden import CLOSE
 
 pytestmark = pytest.mark.mediapipe
 
 
 def runner(model: str, runtime: str) -> Run:
-    return keras_runner(converted(model)) if runtime == "keras" else LiteRT(original(model).data, "xnnpack").run
+    return keras_runner(shared(model)) if runtime == "keras" else LiteRT(original(model).data, "xnnpack").run
 
 
 @pytest.mark.parametrize("runtime", ["keras", "litert"])

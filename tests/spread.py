@@ -1,0 +1,44 @@
+"""What two graphs that compute the same may differ by, measured on the spot.
+
+A kernel that grew by a zero slice or by channels may be summed in another order: which, is for the kernel library, its
+version and the processor to say. So only what runs the same kernels on the same shapes is compared bit for bit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from converter.graph import Model
+from parity.compare import Verdict, compare
+from parity.reference import Reference
+from parity.runners import Array, Run, keras_runner
+
+Inputs = Sequence[list[Array]]
+
+
+def right_runs(model: Any, file: Model) -> list[Run]:
+    """Three ways to run what has not been changed: the Keras model first, then LiteRT's two kernel sets."""
+    reference = Reference(file)
+    return [keras_runner(model), reference.plain, reference.xnnpack]
+
+
+def mapped(run: Run, change: Callable[[list[Array]], list[Array]]) -> Run:
+    """The run with something done to its outputs."""
+    return lambda inputs: change(run(inputs))
+
+
+def assert_within_spread(new: Run, right: Sequence[Run], inputs: Inputs) -> None:
+    """The new run is no farther from the first right one than `unlite convert` would let a conversion be.
+
+    Args:
+        new: Of the changed model.
+        right: Of the unchanged one: how far the others are from the first is the spread.
+        inputs: Per run one array per input.
+    """
+    made, truth, *others = ([run(values) for values in inputs] for run in (new, *right))
+    assert len(made[0]) == len(truth[0])
+    for place in range(len(truth[0])):
+        own, first, *rest = (np.concatenate([outputs[place] for outputs in runs]) for runs in (made, truth, *others))
+        comparisons = [compare(f"output {place}", own, first, other) for other in rest]
+        assert Verdict.OK in {comparison.verdict for comparison in comparisons}, comparisons

@@ -1,0 +1,69 @@
+"""What the tests themselves rely on: that it fails where it should."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.runners import Run
+from tests import models
+from tests.spread import assert_within_spread
+
+pytestmark = pytest.mark.no_numbers
+
+TINY = "hand_recrop"
+INPUTS = [[np.linspace(-1, 1, 24, dtype=np.float32)]]
+
+
+def scaled(factor: float) -> Run:
+    return lambda inputs: [inputs[0] * np.float32(factor)]
+
+
+def test_spread_is_that_of_the_right_ones() -> None:
+    right = [scaled(1), scaled(1.00001), scaled(1.0001)]
+    assert_within_spread(scaled(1.0003), right, INPUTS)
+    for wrong in (scaled(1.001), scaled(np.nan), lambda _: [], lambda inputs: [inputs[0][:3]]):
+        with pytest.raises(AssertionError):
+            assert_within_spread(wrong, right, INPUTS)
+
+
+def test_right_ones_that_are_far_apart_prove_nothing() -> None:
+    with pytest.raises(AssertionError):
+        assert_within_spread(scaled(1), [scaled(1), scaled(2)], INPUTS)
+
+
+def test_shared_model_that_was_changed_is_noticed() -> None:
+    shared = models.Shared(models.fresh)
+    models.LENDERS.remove(shared)  # its changes are meant
+    model = shared(TINY)
+    assert shared.take_back() == []
+    layer = next(layer for layer in model.layers if layer.weights)
+    changes = [
+        lambda: layer.set_weights([values + 1 for values in layer.get_weights()]),
+        lambda: setattr(layer, "trainable", False),
+        lambda: setattr(layer, "strides", (7, 7)),
+    ]
+    for change in changes:
+        model = shared(TINY)
+        layer = next(layer for layer in model.layers if layer.weights)
+        change()
+        assert shared.take_back() == [TINY]
+    assert shared(TINY) is not model
+
+
+COLLECT = """
+import sys
+import pytest
+code = pytest.main(["--collect-only", "-qq", "-m", ""])
+heavy = {"keras", "tensorflow", "jax", "torch", "tf2onnx", "mediapipe"} & sys.modules.keys()
+sys.exit(code or f"collecting imports {', '.join(sorted(heavy))}" if heavy or code else 0)
+"""
+
+
+def test_collecting_imports_no_keras_and_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNLITE_CACHE", str(tmp_path / "cache"))
+    done = subprocess.run([sys.executable, "-c", COLLECT], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "cache").exists()
