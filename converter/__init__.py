@@ -1,5 +1,7 @@
 """TFLite → Keras.
 
+Example::
+
     import converter
 
     model = converter.convert("palm_detection_full.tflite")   # a functional keras.Model, ready to be trained

@@ -48,7 +48,7 @@ class Detector:
 
     @property
     def coordinates(self) -> int:
-        """Values per anchor: x, y, width, height, and two per keypoint."""
+        """Values per anchor (x, y, width, height, and two per keypoint)."""
         return 4 + 2 * len(self.keypoints)
 
     @property

@@ -66,7 +66,7 @@ class Storage:
 
     @property
     def label(self) -> str:
-        """For people: `FLOAT16`, `FLOAT16 sparse`."""
+        """For people, e.g. `FLOAT16` or `FLOAT16 sparse`."""
         return f"{self.dtype} sparse" if self.sparsity else self.dtype
 
 

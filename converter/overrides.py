@@ -1,5 +1,7 @@
 """Tables of overrides: which tensor of the file belongs to which Keras variable, said by hand, with a reason.
 
+Example::
+
     [[override]]
     tensor = "regressor_16/Kernel"
     variable = "conv2d_43/kernel"

@@ -110,7 +110,7 @@ def swap_activation(model: Any, inputs: NDArray[np.float32] | None = None) -> Sw
         inputs: [N, …] to measure the loss on; default: four of random numbers from -1 to 1.
 
     Returns:
-        The new model, and what it costs: exact is the exchange only where alpha is 0. Training heals the rest.
+        The new model, and what it costs. The exchange is exact only where alpha is 0; training heals the rest.
 
     Raises:
         CannotChange: There is no PReLU.

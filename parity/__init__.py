@@ -1,5 +1,7 @@
 """Is it the same model? Runs the original and the candidate on the same inputs, and judges.
 
+Example::
+
     import converter, parity
 
     original = converter.read("palm_detection_full.tflite")

@@ -1,7 +1,9 @@
 """`assert_parity` as a fixture: part of every pytest run where unlite is installed.
 
-def test_my_model(assert_parity):
-    assert_parity("palm_detection_full.tflite", build_my_model())
+Example::
+
+    def test_my_model(assert_parity):
+        assert_parity("palm_detection_full.tflite", build_my_model())
 """
 
 from typing import TYPE_CHECKING

@@ -26,7 +26,7 @@ class StridedSlice(ConfiguredLayer):
         self.begin, self.size, self.strides = tuple(begin), tuple(size), tuple(strides)
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        """[N, …] → [N, *size]."""
+        """`[N, …]` → `[N, *size]`."""
         for axis, (begin, size, stride) in enumerate(zip(self.begin, self.size, self.strides, strict=True), start=1):
             if (begin, size, stride) == (0, x.shape[axis], 1):
                 continue
@@ -38,7 +38,7 @@ class StridedSlice(ConfiguredLayer):
         return x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, *size]."""
+        """`[N, *size]`."""
         return (input_shape[0], *self.size)
 
 
