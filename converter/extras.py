@@ -35,7 +35,7 @@ def check_extra(extra: str, what: str, error: type[UnliteError] = MissingBackend
     """
     missing = [package for module, package in EXTRAS[extra].items() if find_spec(module) is None]
     if missing:
-        raise error(f"{what} needs {' and '.join(missing)}, not installed here", how_to_install(extra))
+        raise error(f"{what} needs {', '.join(missing)} (not installed)", how_to_install(extra))
 
 
 @contextmanager
@@ -54,5 +54,5 @@ def importing(extra: str, what: str) -> Iterator[None]:
     except ImportError as error:
         packages = EXTRAS[extra]
         found = packages.get((error.name or "").partition(".")[0])
-        needed = found or " and ".join(packages.values())
+        needed = found or ", ".join(packages.values())
         raise MissingBackend(f"{what} needs {needed}: {error}", how_to_install(extra)) from None

@@ -74,7 +74,7 @@ def test_command_that_needs_it(
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {what}")
-    assert err.endswith(f" needs {EXTRAS[extra][module]}, not installed here\nhint: pip install 'unlite[{extra}]'\n")
+    assert err.endswith(f" needs {EXTRAS[extra][module]} (not installed)\nhint: pip install 'unlite[{extra}]'\n")
     assert err.count("\n") == 2
     assert {path.name for path in Path.cwd().iterdir()} == {"file.tflite", "pictures"}
 
@@ -109,7 +109,7 @@ def test_function_that_needs_it(
 
 
 def test_package_that_is_there_and_broken() -> None:
-    reason = "a page needs jinja2 and plotly: libfoo.so.1: cannot open shared object file\nhint: pip install"
+    reason = "a page needs jinja2, plotly: libfoo.so.1: cannot open shared object file\nhint: pip install"
     with pytest.raises(MissingBackend, match=reason), importing("html", "a page"):
         raise ImportError("libfoo.so.1: cannot open shared object file")
 
