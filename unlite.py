@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import converter
 from converter.errors import OutputNotWritten, UnliteError
+from converter.extras import check_extra
 from parity.options import build_parser
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def parity_(arguments: argparse.Namespace) -> int:
     for path, suffix in ((arguments.save_trace, ".npz"), (arguments.html, ".html")):
         if path:
             check_output(path, suffix)
+    if arguments.html:
+        check_extra("html", "--html")
     original = converter.read(_find(arguments.model))
     inputs = load_inputs(arguments.inputs, original.graph) if arguments.inputs else None
     with native_log_held_back() as stderr, make_console(stderr).status("importing Keras") as status:
@@ -155,6 +158,7 @@ def detect(arguments: argparse.Namespace) -> int:
     from parity.detection.looking import Companions, look
     from parity.reports import make_console, native_log_held_back, print_look
 
+    check_extra("detect", "unlite detect")
     wanted = detectors.find(arguments.detector) if arguments.detector else None
     model = _find(arguments.model)
     original = _find(arguments.against) if arguments.against else None
@@ -189,8 +193,10 @@ def heads(arguments: argparse.Namespace) -> int:
     from parity.reports import make_console, native_log_held_back
     from parity.runtimes import parse_runtimes
 
+    check_extra("detect", "unlite heads")
     if arguments.plot:
         check_output(arguments.plot, ".svg")
+        check_extra("plot", "--plot")
     settings = {
         "runtimes": parse_runtimes(arguments.runtime),
         "classes": parse_classes(arguments.classes),
@@ -257,6 +263,7 @@ def demo(arguments: argparse.Namespace) -> int:
     from parity.demo import find_hands
     from parity.reports import make_console, native_log_held_back, print_conversion, print_summary
 
+    check_extra("detect", "unlite demo")
     console, folder = make_console(), arguments.output
     try:
         folder.mkdir(parents=True, exist_ok=True)

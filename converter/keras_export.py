@@ -10,6 +10,7 @@ from typing import Any
 
 from converter.assembly import Assembly
 from converter.errors import CannotExport
+from converter.extras import how_to_install
 
 
 def keras_export(model: Any) -> bytes:
@@ -28,7 +29,7 @@ def keras_export(model: Any) -> bytes:
     if keras.backend.backend() != "tensorflow":
         raise CannotExport(
             f"Keras exports to LiteRT with TensorFlow only, and runs on {keras.backend.backend()}",
-            hint="pip install 'unlite[tensorflow]', and KERAS_BACKEND=tensorflow",
+            hint=f"{how_to_install('tensorflow')}, and KERAS_BACKEND=tensorflow",
         )
     try:
         data = _exported(keras, model)

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from converter.calibration import Calibration, Inputs, calibrate
-from converter.errors import BadInput, CannotExport, MissingBackend
+from converter.errors import BadInput, CannotExport
+from converter.extras import importing
 from converter.graph import Graph, Op
 from converter.reader import read
 from converter.rewrite import Editable, fuse_relus
@@ -117,12 +118,8 @@ class _Recipe:
     """
 
     def __init__(self) -> None:
-        try:
-            from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
-        except ImportError as error:
-            raise MissingBackend(
-                f"LiteRT's quantizer cannot start: {error}", hint="pip install 'unlite[quantize]'"
-            ) from None
+        with importing("quantize", "writing int8"):
+            from litert_quantizer import algorithm_manager, qtyping, quantizer
         self._library, self._names = quantizer, qtyping.TFLOperationName
         self._none = algorithm_manager.AlgorithmName.NO_QUANTIZE
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.constants import decode
 from converter.errors import MissingBackend, ShapeDisagreement
+from converter.extras import how_to_install
 from converter.specs import Blueprint, LayerSpec, Ref, Weight
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def import_keras() -> Any:
     except (ImportError, ValueError) as error:
         raise MissingBackend(
             f"Keras cannot start: {error}",
-            hint="pip install 'unlite[tensorflow]' (or [jax], [torch] with KERAS_BACKEND=jax or torch)",
+            hint=f"{how_to_install('tensorflow')} (or [jax], [torch] with KERAS_BACKEND=jax or torch)",
         ) from None
     return keras
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 import parity
 from converter.emitters import UnknownLayer
 from converter.errors import BadInput, CannotExport, UnliteError
+from converter.extras import check_extra
 from converter.graph import Model
 from converter.keras_export import keras_export
 from converter.quantize import QuantizedType, quantize
@@ -132,9 +133,13 @@ def export(
         output: Where to write the new file.
         settings: How.
         progress: Called with what is being done.
+
+    Raises:
+        UnliteError: Something is not installed, or cannot be loaded, written or compared.
     """
     if original is None and settings.allow_changes:
         raise BadInput("--allow-changes is about an original", hint="--like ORIGINAL")
+    _check_extras(settings)
     progress("loading the model")
     model = load_model(candidate)
     files = _write(original, model, settings, progress)
@@ -162,6 +167,16 @@ def export(
         with whole_file(output) as whole:
             whole.write_bytes(files.data)
     return made
+
+
+def _check_extras(settings: Settings) -> None:
+    """Whether everything is installed that comes only after the model has been loaded and compared."""
+    if settings.representative and settings.representative.is_dir():
+        check_extra("detect", "--representative with a folder")
+    if settings.onnx:
+        check_extra("onnx", "--onnx")
+    if settings.dtype in get_args(QuantizedType):
+        check_extra("quantize", f"--dtype {settings.dtype}")
 
 
 def _counted(what: str, progress: Progress) -> Callable[[int, int], None]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.extras import importing
 from converter.saving import whole_file
 from parity.heads_verdict import Heads
 
@@ -35,10 +36,12 @@ def write_plot(heads: Heads, path: Path) -> None:
 
     Raises:
         OutputNotWritten: It cannot be written.
+        MissingBackend: Matplotlib is not installed.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    with importing("plot", "drawing"):
+        import matplotlib as mpl
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
 
     designs, count = heads.designs, 1 + (len(heads.unchanged) > 1)
     with mpl.rc_context(SETTINGS), whole_file(path) as whole:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.extras import importing
 from converter.saving import check_output, whole_file
 from parity.runners import Array
 
@@ -31,9 +32,11 @@ def write_html(report: Mapping[str, Any], heat_maps: Mapping[str, Mapping[str, A
 
     Raises:
         OutputNotWritten: It cannot be written.
+        MissingBackend: Jinja or Plotly is not installed.
     """
-    import jinja2
-    from plotly.offline import get_plotlyjs
+    with importing("html", "an HTML report"):
+        import jinja2
+        from plotly.offline import get_plotlyjs
 
     check_output(path, SUFFIX)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)

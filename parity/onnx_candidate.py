@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from converter.errors import BadCandidate
+from converter.extras import importing
 from converter.network import Network, Shape, Slot
 from converter.networks import NetworkBuilder
 from converter.normal_form import View
@@ -29,17 +30,16 @@ class OnnxCandidate:
 
     Raises:
         BadCandidate: It is no ONNX model, or ONNX Runtime refuses it.
+        MissingBackend: ONNX Runtime is not installed.
     """
 
     can_isolate = True
     has_named_outputs = False
 
     def __init__(self, path: Path) -> None:
-        try:
+        with importing("onnx", f"running {path}"):
             import onnx
             import onnxruntime  # noqa: F401 - says at once what is missing
-        except ImportError as error:
-            raise BadCandidate(f"{path} cannot be run: {error}", hint="pip install 'unlite[onnx]'") from None
         try:
             model = onnx.shape_inference.infer_shapes(onnx.load(path))
             onnx.checker.check_model(model)

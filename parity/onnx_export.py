@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from converter.errors import CannotExport, MissingBackend
+from converter.extras import how_to_install, importing
 from converter.graph import Graph, Model
 from converter.rebuild import import_keras
 from parity.reference import Reference
@@ -44,7 +45,7 @@ def to_onnx(original: Model, model: Any) -> bytes:
     if keras.backend.backend() != "tensorflow":
         raise MissingBackend(
             f"ONNX is written through TensorFlow, and Keras runs on {keras.backend.backend()}",
-            hint="pip install 'unlite[tensorflow,onnx]', and set KERAS_BACKEND=tensorflow: saved models are the same",
+            hint=f"{how_to_install('tensorflow', 'onnx')}, and set KERAS_BACKEND=tensorflow: saved models are the same",
         )
     graph = original.graph
     with _quiet():
@@ -118,12 +119,10 @@ def _converted(graph: Graph, model: Any) -> Any:
     """What tf2onnx makes of it."""
     import keras
 
-    try:
+    with importing("onnx", "writing ONNX"):
         import onnx  # noqa: F401 - says at once what is missing
         import tensorflow as tf
         import tf2onnx
-    except ImportError as error:
-        raise MissingBackend(f"ONNX cannot be written: {error}", hint="pip install 'unlite[onnx]'") from None
 
     def call(*inputs: Any) -> Any:
         return keras.tree.flatten(model(list(inputs) if len(inputs) > 1 else inputs[0], training=False))

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.errors import BadCandidate, MissingBackend, VerificationImpossible
+from converter.errors import BadCandidate, VerificationImpossible
+from converter.extras import importing
 from converter.rewrite import with_outputs
 
 Array = NDArray[np.float32]
@@ -84,10 +85,8 @@ class OnnxRuntime:
     """
 
     def __init__(self, data: bytes) -> None:
-        try:
+        with importing("onnx", "running ONNX"):
             import onnxruntime
-        except ImportError as error:
-            raise MissingBackend(f"ONNX cannot be run: {error}", hint="pip install 'unlite[onnx]'") from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from converter.errors import MissingRuntime
+from converter.extras import check_extra
 from converter.reader import read
 from parity import naive
 from parity.runners import Array, Kernels, LiteRT, OnnxRuntime, Run, keras_runner
@@ -35,12 +35,12 @@ class Runtime:
     Attributes:
         text: What it is, in words.
         make: Gives a run.
-        needs: A package that it needs, and the extra that brings it along.
+        extra: What brings along the packages that it needs: see `converter.extras`.
     """
 
     text: str
     make: Callable[[Subject], Run]
-    needs: tuple[str, str] | None = None
+    extra: str = ""
 
 
 def parse_runtimes(texts: Sequence[str] | None = None) -> dict[str, Runtime]:
@@ -55,11 +55,8 @@ def parse_runtimes(texts: Sequence[str] | None = None) -> dict[str, Runtime]:
     for name in wanted:
         if name not in RUNTIMES:
             raise MissingRuntime(f"no runtime {name!r}", hint=f"known: {', '.join(RUNTIMES)}")
-        package, extra = RUNTIMES[name].needs or ("sys", "")
-        if find_spec(package) is None:
-            raise MissingRuntime(
-                f"runtime {name} needs {package}, which is not installed", f"pip install 'unlite[{extra}]'"
-            )
+        if extra := RUNTIMES[name].extra:
+            check_extra(extra, f"runtime {name}", MissingRuntime)
     return {name: RUNTIMES[name] for name in wanted}
 
 
@@ -132,8 +129,6 @@ def _graphs(runtime: str) -> Any:
     return tf
 
 
-INT8 = ("ai_edge_quantizer", "quantize")
-TENSORFLOW = ("tensorflow", "tensorflow")
 # The first is the default, and what the others are compared with.
 RUNTIMES: Mapping[str, Runtime] = {
     "litert": Runtime("LiteRT with XNNPACK, one thread, weights as the original stores them", _litert()),
@@ -141,14 +136,14 @@ RUNTIMES: Mapping[str, Runtime] = {
     "litert-plain": Runtime("LiteRT's portable kernels, one thread", _litert("plain")),
     "litert-fp32": Runtime("LiteRT with XNNPACK, one thread, weights stored as float32", _litert(stored="float32")),
     "litert-fp16": Runtime("LiteRT with XNNPACK, one thread, weights stored as float16", _litert(stored="float16")),
-    "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8, INT8),
-    "onnx": Runtime("ONNX Runtime, one thread", _onnx, ("tf2onnx", "onnx")),
+    "litert-int8": Runtime("LiteRT with XNNPACK, one thread, weights and activations int8", _int8, "quantize"),
+    "onnx": Runtime("ONNX Runtime, one thread", _onnx, "onnx"),
     "keras-eager": Runtime("the Keras model, called", _eager),
     "keras-predict": Runtime("the Keras model's `predict`", _predict),
     "keras-compiled": Runtime("the Keras model as one compiled function", _compiled),
     "naive": Runtime(
         "TensorFlow's converter with weights that stay variables, in LiteRT with XNNPACK, one thread",
         _naive,
-        TENSORFLOW,
+        "tensorflow",
     ),
 }

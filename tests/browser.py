@@ -1,16 +1,15 @@
 """A real browser without a window, for pages that unlite writes."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 # The background services would look for the network at every start.
 FLAGS = (
@@ -24,15 +23,18 @@ FLAGS = (
     "--disable-sync",
     "--window-size=1200,1600",
 )
-PACKAGES = ("chromium", "chromium-driver")
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[webdriver.Chrome]:
-    """Chromium with an empty profile; installed first where that is allowed, else the test fails and says how."""
-    programs = _find() or _install()
+def browser(profile: Path) -> Iterator["webdriver.Chrome"]:
+    """Chromium with an empty profile; where there is none, the test fails and says how to get it."""
+    programs = _find()
     if programs is None:
-        pytest.fail("no chromium and chromedriver here: apt-get install chromium chromium-driver")
+        pytest.fail("no chromium and chromedriver here: apt-get install chromium chromium-driver", pytrace=False)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
     options = Options()
     options.binary_location = programs[0]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -50,13 +52,3 @@ def _find() -> tuple[str, str] | None:
     program = next((path for path in map(shutil.which, names) if path), None)
     driver = shutil.which("chromedriver")
     return (program, driver) if program and driver else None
-
-
-def _install() -> tuple[str, str] | None:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return None
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        if subprocess.run(["apt-get", *command], check=False, env=environment).returncode:  # noqa: S607
-            return None
-    return _find()

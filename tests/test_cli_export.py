@@ -150,6 +150,7 @@ def test_what_keras_exports_with_control_flow_cannot_be_compared(capsys: pytest.
     assert (code, Path("recurrent.tflite").exists()) == (0, True)
 
 
+@pytest.mark.quantize
 def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("seen.npy", np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32))
     arguments = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "int8")
@@ -161,6 +162,7 @@ def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
     assert "INT8" in kinds
 
 
+@pytest.mark.quantize
 def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(
         capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "dynamic"
@@ -169,6 +171,7 @@ def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixtur
     assert "measured on random numbers; --representative" in out
 
 
+@pytest.mark.quantize
 def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
     name = "face_landmark_with_attention"
     converter.save(models.shared(name), "face.keras")
@@ -193,7 +196,11 @@ def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["file.keras", "--allow-changes", "-o", "new.tflite"], "--allow-changes is about an original"),
-        (["file.keras", "--like", "file.tflite", "--dtype", "int8"], "int8 needs representative inputs"),
+        pytest.param(
+            ["file.keras", "--like", "file.tflite", "--dtype", "int8"],
+            "int8 needs representative inputs",
+            marks=pytest.mark.quantize,
+        ),
         (["file.keras", "--like", "file.tflite", "--representative", "x.npy"], "hint: --dtype int8"),
         (["file.keras", "--like", "file.tflite", "--onnx", "--dtype", "float16"], "--dtype and --builtin-only are for"),
         (["file.keras", "--like", "file.tflite", "--onnx", "-o", "new.tflite"], "does not end in .onnx"),

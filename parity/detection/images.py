@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from converter.errors import BadPicture
+from converter.extras import importing
 from parity.detection.sampling import Pixels
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _as_rgb(image: "Image") -> Pixels:
 
 
 def _captured(source: str, limit: int | None) -> Iterator[Frame]:
-    import cv2
+    with importing("detect", "reading videos"):
+        import cv2
 
     is_camera = _is_camera(source)
     what = f"camera {source}" if is_camera else source

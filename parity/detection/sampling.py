@@ -5,6 +5,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.extras import importing
 from converter.letterbox import Region
 
 Floats = NDArray[np.float32]
@@ -27,8 +28,12 @@ def sample(
 
     Returns:
         [1, height, width, 3].
+
+    Raises:
+        MissingBackend: OpenCV is not installed.
     """
-    import cv2
+    with importing("detect", "sampling pictures"):
+        import cv2
 
     degrees = float(np.float32(region.rotation) * np.float32(180)) / pi
     height, width = size

@@ -13,7 +13,7 @@ from PIL import Image
 import converter
 from converter import detectors, writer
 from converter.calibration import Inputs, calibrate
-from converter.errors import BadInput, CannotExport, MissingBackend, UnliteError
+from converter.errors import BadInput, CannotExport, UnliteError
 from converter.graph import Graph, Tensor
 from converter.quantize import Quantized, QuantizedType, quantize
 from converter.rewrite import Editable, builtin_only, fuse_relus
@@ -27,6 +27,7 @@ from parity.runners import Array, Kernels, LiteRT
 from parity.verification import seeded_inputs
 from tests import models
 
+pytestmark = pytest.mark.quantize
 KINDS: tuple[QuantizedType, ...] = ("dynamic", "int8")
 KERNELS: tuple[Kernels, ...] = ("plain", "xnnpack")
 PALM, FACE, POSE = "palm_detection_full", "face_detection_short_range", "pose_detection"
@@ -253,14 +254,8 @@ def test_constant_inputs_are_enough_to_go_on(kind: QuantizedType) -> None:
         assert np.isfinite(LiteRT(made.data, kernels).run([np.zeros(SHAPE, np.float32)])[0]).all()
 
 
-def test_quantizer_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
-    with pytest.raises(MissingBackend, match=r"pip install 'unlite\[quantize\]'"):
-        quantize(bytes(SIBLINGS.data), "dynamic")
-
-
 def test_quantizer_that_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from ai_edge_quantizer import quantizer
+    from litert_quantizer import quantizer
 
     def fails(*_: object, **__: object) -> None:
         sys.stdout.write("a report")

@@ -1,5 +1,6 @@
 """`parity.heads`: what is measured, and what follows from it. The numbers are made up: no test waits for a clock."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from converter import detectors
 from converter.errors import BadHead, BadInput, MissingRuntime
 from converter.heads import replace_classes
 from converter.rewrite import cut_at
-from parity import heads, heads_bench, heads_verdict, runtimes
+from parity import heads, heads_bench, heads_verdict
 from parity.detection.decoding import decode, regressors_and_logits, suppress
 from parity.heads_plot import write_plot
 from parity.heads_verdict import Heads
@@ -193,7 +194,13 @@ def test_decoding_gets_as_many_candidates_as_is_said(design: str) -> None:
     assert [output.shape[2] for output in outputs[1:]] == {"joint": [7], "gated": [1, 7], "two_stage": [1]}[design]
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.quantize if each.extra == "quantize" else ())
+        for name, each in RUNTIMES.items()
+    ],
+)
 def test_every_runtime_runs_the_model(name: str) -> None:
     bench = heads_bench.Bench.of(original(FACE))
     truth = LiteRT(original(FACE).data, "xnnpack").run(bench.unchanged.example)
@@ -254,7 +261,7 @@ def test_what_is_asked_for() -> None:
 
 
 def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "tf2onnx" else True)
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
     assert list(parse_runtimes(["litert"])) == ["litert"]
     with pytest.raises(MissingRuntime, match=r"needs tf2onnx(.|\n)*pip install 'unlite\[onnx\]'"):
         parse_runtimes(["litert,onnx"])

@@ -1,0 +1,1 @@
+"""Tests of the installed wheel, which import nothing of the checkout: `tox -e wheel`."""
