@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from converter.network import Network, Node, Shape, Slot
-from converter.normal_form import View, parts
+from converter.normal_form import Part, View, parts
 from converter.specs import Blueprint, Ref
 
 # What a batch normalization can be folded into, as exporters do.
@@ -56,8 +56,7 @@ class NetworkBuilder:
             if is_last:
                 weights |= {attribute: slot for attribute, slot in slots.items() if attribute not in known}
             self._nodes.append(Node(name, step.kind, step.config, weights, inputs, made, (name,), origin))
-            # What lies between the steps of one layer has its result's shape, except for the channels.
-            self._shapes |= dict(zip(made, view.outputs if is_last else view.outputs[:1], strict=True))
+            self._shapes |= dict(zip(made, view.outputs if is_last else [_inner_shape(view, step)], strict=True))
             inputs = made
 
     def same(self, value: Ref) -> Ref:
@@ -69,6 +68,12 @@ class NetworkBuilder:
         ends = tuple((name, self.same(ref)) for name, ref in outputs)
         nodes = _fold(self._nodes, {ref for _, ref in ends})
         return Network(tuple(nodes), self._shapes, self._inputs, ends, loose)
+
+
+def _inner_shape(view: View, step: Part) -> Shape:
+    """What lies between the steps of one layer has its result's shape, except for the channels."""
+    shape = view.outputs[0]
+    return shape if step.channels is None else (*shape[:-1], step.channels)
 
 
 def network_of_blueprint(plan: Blueprint) -> Network:

@@ -30,11 +30,13 @@ class Part:
 
     Attributes:
         weights: The node's name for a weight → the layer's.
+        channels: Of its result, where they are not those of the layer's.
     """
 
     kind: str
     config: Mapping[str, Any]
     weights: Mapping[str, str] = field(default_factory=dict)
+    channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +197,10 @@ def _depthwise(view: View) -> list[Part]:
 def _separable(view: View) -> list[Part]:
     extra = {"depth_multiplier": view.config.get("depth_multiplier", 1)}
     depthwise = _convolution(view, "depthwise", extra, "depthwise_kernel")
+    channels = (view.inputs[0][-1] or 0) * extra["depth_multiplier"]
     pointwise = {"kernel_size": (1, 1), "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
     return [
-        Part("depthwise", depthwise.config, {"kernel": "depthwise_kernel"}),
+        Part("depthwise", depthwise.config, {"kernel": "depthwise_kernel"}, channels or None),
         Part("conv", pointwise | {"padding": ((0, 0), (0, 0))}, {"kernel": "pointwise_kernel"} | _bias(view)),
         *activation(view.config.get("activation")),
     ]

@@ -1,6 +1,7 @@
 """`unlite export`: what it prints, which exit code, and what it leaves behind."""
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import converter
 from converter.heads import replace_classes
 from converter.surgery import widen_input
+from fixtures.builder import Builder
 from fixtures.siblings import siblings_file
 from tests import models
 from tests.commands import run
@@ -173,11 +175,18 @@ def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixtur
 
 @pytest.mark.quantize
 def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    name = "face_landmark_with_attention"
-    converter.save(models.shared(name), "face.keras")
-    code, out, _ = run(capsys, "export", "face.keras", "--like", name, "--dtype", "dynamic")
-    assert code == 0
-    assert "not measured: LiteRT has no kernel for Landmarks2TransformMatrix" in out
+    b, rng = Builder(), np.random.default_rng(0)
+    weights = [b.constant(rng.normal(size=shape).astype(np.float32)) for shape in ((8, 3, 3, 16), (8,))]
+    x = b.op("CONV_2D", [b.input((1, 8, 8, 16)), *weights], [(1, 8, 8, 8)], ["conv"], padding=0, strideW=1, strideH=1)
+    options = struct.pack("<6i", 1, 2, 2, 2, 2, 0)
+    ends = b.op("MaxPoolingWithArgmax2D", x, [(1, 4, 4, 8), (1, 4, 4, 8)], ["largest", "where"], custom=options)
+    Path("custom.tflite").write_bytes(b.build(ends[:1]))
+    converter.save(converter.convert("custom.tflite"), "custom.keras")
+    arguments = ["export", "custom.keras", "--like", "custom.tflite", "--dtype", "dynamic", "-o", "new.tflite"]
+    code, out, err = run(capsys, *arguments)
+    assert code == 0, err
+    assert "not measured: LiteRT has no kernel for MaxPoolingWithArgmax2D" in out
+    assert "INT8" in {tensor.dtype for tensor in converter.read("new.tflite").graph.tensors}
 
 
 def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:

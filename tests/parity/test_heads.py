@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -39,6 +40,21 @@ SECONDS = {
     "cropping": 0.3,
 }
 DECODING = 0.1
+# Before any test replaces them.
+BENCH_OF, VARIANTS_OF = heads_bench.Bench.of, heads_bench.Bench.variants
+
+
+@cache
+def bench() -> heads_bench.Bench:
+    """The face detector."""
+    return BENCH_OF(original(FACE))
+
+
+@cache
+def variants(*wanted: Any) -> tuple[heads_bench.Variant, ...]:
+    """Of its designs and numbers of classes."""
+    designs, classes = ([each for each in wanted if isinstance(each, kind)] for kind in (str, int))
+    return tuple(VARIANTS_OF(bench(), designs, classes))
 
 
 def made_up(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float]) -> None:
@@ -54,6 +70,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float]) 
         )
 
     monkeypatch.setattr(heads, "interleave", interleave)
+    # The same detectors for all of these tests, which do not run them.
+    monkeypatch.setattr(heads.Bench, "of", lambda *_: bench())
+    monkeypatch.setattr(heads.Bench, "variants", lambda _, designs, classes, __: variants(*designs, *classes))
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float], **settings: Any) -> Heads:
@@ -202,9 +221,9 @@ def test_decoding_gets_as_many_candidates_as_is_said(design: str) -> None:
     ],
 )
 def test_every_runtime_runs_the_model(name: str) -> None:
-    bench = heads_bench.Bench.of(original(FACE))
-    truth = LiteRT(original(FACE).data, "xnnpack").run(bench.unchanged.example)
-    made = RUNTIMES[name].make(bench.unchanged)(bench.unchanged.example)
+    unchanged = bench().unchanged
+    truth = LiteRT(original(FACE).data, "xnnpack").run(unchanged.example)
+    made = RUNTIMES[name].make(unchanged)(unchanged.example)
     assert sorted(array.shape for array in made) == sorted(array.shape for array in truth)
     for array in truth:
         other = next(other for other in made if other.shape == array.shape)
