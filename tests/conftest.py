@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything that has kernels is imported; processes that tests start inherit it."""
+    os.environ.pop("FORCE_COLOR", None)  # what makes tox's or CI's output coloured would put escapes into results
     os.environ.update(SETTINGS.get(config.getoption("kernels"), {}))
 
 

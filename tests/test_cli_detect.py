@@ -113,6 +113,9 @@ def test_detector_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert json.loads(out)["detector"] == "palms of mine"
     assert json.loads(out)["pictures"][0]["detections"] == []  # 0.96 is not enough there
+    Path("mine.toml").write_text(MINE.replace("0.97", "0.9"))
+    code, out, _ = run(capsys, "detect", "far_40.png", "--detector", "mine.toml", "--json")
+    assert (code, len(json.loads(out)["pictures"][0]["detections"])) == (0, 1)
 
 
 def test_frames_of_a_video_are_drawn_under_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +163,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["far_40.png", "--model", "two.tflite"], "expected float32 and one picture at a time"),
         (["far_40.png", "--model", "bytes.tflite"], "expected float32 and one picture at a time"),
         (["far_40.png", "--detector", "face full range", "--draw", "drawn"], "has outputs [2304, 16]"),
-        (["far_40.png", "--model", "nothing.tflite"], "nothing.tflite"),
+        (["far_40.png", "--model", "nothing.tflite"], "no such file: nothing.tflite"),
         (["far_40.png", "--model", "hand_landmark_full"], "no known detector takes 224×224×3"),
         (["far_40.png", "--detector", "paw"], "no detector 'paw'"),
         (["far_40.png", "--detector", "pose"], "takes 192×192×3; detector 'pose' has pictures of 224×224"),
@@ -170,7 +173,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["face.png", "--model", "pose_detection", "--landmarks", "hand_landmark_lite"], "need a palm detector"),
         (["far_40.png", "none.png", "--draw", "out.png"], "out.png holds one picture"),
         (["far_40.png", "--draw", "out.gif"], "expected a folder, or one of .jpeg, .jpg, .png, .webp"),
-        (["far_40.png", "--draw", "missing/out.png"], "missing"),
+        (["far_40.png", "--draw", "missing/out.png"], "the folder missing does not exist"),
         (["97"], "camera 97 gives no pictures"),
         (["far_40.png", "--frames", "0"], "--frames is 0"),
     ],

@@ -214,10 +214,10 @@ def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
         (["file.keras", "--like", "file.tflite", "--onnx", "--dtype", "float16"], "--dtype and --builtin-only are for"),
         (["file.keras", "--like", "file.tflite", "--onnx", "-o", "new.tflite"], "does not end in .onnx"),
         (["file.keras", "--like", NAME], "the model is not the original's"),
-        (["none.keras", "--like", "file.tflite"], "none.keras"),
-        (["file.keras", "--like", "none.tflite"], "none.tflite"),
+        (["none.keras", "--like", "file.tflite"], "no such file: none.keras"),
+        (["file.keras", "--like", "none.tflite"], "no such file: none.tflite"),
         (["file.keras", "--like", "file.tflite", "-o", "new.keras"], "does not end in .tflite"),
-        (["file.keras", "--like", "file.tflite", "-o", "missing/new.tflite"], "does not exist"),
+        (["file.keras", "--like", "file.tflite", "-o", "missing/new.tflite"], "the folder missing does not exist"),
         (["broken.keras", "--like", "file.tflite", "-o", "new.tflite"], "are not finite"),
     ],
 )

@@ -82,7 +82,7 @@ def test_missed_budget_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["hand_recrop"], "hand_recrop has no detection head"),
-        (["none.tflite"], "none.tflite"),
+        (["none.tflite"], "no such file: none.tflite"),
         ([NAME, "--classes", "0"], "0 classes make no detector"),
         ([NAME, "--classes", "1,-7"], "-7 classes make no detector"),
         ([NAME, "--classes", "many"], "'many' is no list of numbers"),
@@ -90,7 +90,7 @@ def test_missed_budget_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         ([NAME, "--runtime", "abacus"], "no runtime 'abacus'"),
         ([NAME, "--budget", "fast"], "'fast' is no budget"),
         ([NAME, "--detector", "paw"], "no detector 'paw'"),
-        ([NAME, "--plot", "missing/out.svg"], "does not exist"),
+        ([NAME, "--plot", "missing/out.svg"], "the folder missing does not exist"),
         ([NAME, "--plot", "out.png"], "does not end in .svg"),
         ([NAME, "--plot", "folder.svg"], "it is a folder"),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 import converter
 from fixtures.siblings import siblings_file
+from parity.saved_traces import SavedTrace
 from tests.commands import run
 from tests.lazy import keras
 
@@ -82,8 +83,10 @@ def test_heads_left_out_on_purpose(capsys: pytest.CaptureFixture[str]) -> None:
     assert "same as far as it goes" in out
     code, out, _ = run(capsys, "parity", "file.tflite", "out.keras")
     assert code == 1  # it is not the same model
-    left, right = (converter.load("out.keras").get_layer(name).get_weights()[0] for name in ("left", "right"))
-    assert not np.array_equal(left, right)
+    written, converted = converter.load("out.keras"), converter.convert("file.tflite")
+    for name in ("left", "right"):  # what was not left out has arrived
+        for made, truth in zip(written.get_layer(name).weights, converted.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (made, truth)))
 
 
 def test_starter_table_leads_to_a_transfer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,13 +120,16 @@ def test_json_says_it_all(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_trace_html_and_inputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "transfer", "file.tflite", "mine.py:right", "-o", "out.keras")[0] == 0
-    np.save("picture.npy", np.linspace(0, 1, 192, dtype=np.float32).reshape(8, 8, 3))
+    picture = np.linspace(0, 1, 192, dtype=np.float32).reshape(8, 8, 3)
+    np.save("picture.npy", picture)
     arguments = ["--inputs", "picture.npy", "--save-trace", "trace.npz", "--html", "report.html", "--all"]
     code, out, _ = run(capsys, "parity", "file.tflite", "out.keras", *arguments)
     assert code == 0
     assert "4 tensors, 1 inputs" in out
     assert all(name in out for name in ("left", "right", "add", "end"))
     assert left_behind(folder) == {"out.keras", "picture.npy", "trace.npz", "report.html"}
+    (given,) = SavedTrace(Path("trace.npz")).inputs
+    np.testing.assert_array_equal(given, picture[None, None])  # one input, one picture
     code, out, _ = run(capsys, "parity", "file.tflite", "trace.npz")
     assert code == 0
     assert "1 inputs" in out
@@ -181,9 +187,10 @@ def save_with_a_layer_of_ones_own(path: Path) -> None:
     keras.Model(inputs, Mine()(inputs)).save(path)
 
 
-def test_inputs_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert folder
-    np.savez("named.npz", input=np.zeros((8, 8, 3), np.float32))
-    code, out, _ = run(capsys, "parity", "file.tflite", "mine.py:right", "--inputs", "named.npz")
-    assert code == 1
-    assert "1 inputs" in out
+def test_inputs_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is there under the input's name is fed: that it cannot be, shows it."""
+    values = np.zeros((8, 8, 3), np.float32)
+    np.savez("named.npz", another=values, input=values * np.nan)
+    code, _, err = run(capsys, "parity", "file.tflite", "mine.py:right", "--inputs", "named.npz")
+    assert code == 2
+    assert "192 values that are not finite" in err

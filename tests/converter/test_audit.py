@@ -1,5 +1,6 @@
 """Static differences: one sentence each, with the layer's name and both values; silence where there are none."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import converter
 from converter.audit import audit
 from fixtures.builder import Builder
+from tests.faults import SETTINGS
 from tests.lazy import architectures, keras, layers, mutants
 from tests.networks import TRANSFERS, original, plan_for, transferred
 
@@ -56,14 +58,13 @@ def a_model(  # noqa: PLR0913 - a setting for every finding
     activation: str | None = "relu",
     interpolation: str = "bilinear",
     order: int = 1,
-    axis: int = 1,
     residual: bool = True,
     swapped: bool = False,
     scaled: bool = False,
     size: int = 8,
 ) -> Any:
-    inputs = keras.Input((size, size, 2))
-    x = layers.Rescaling(2.0, -1.0)(inputs) if scaled else inputs
+    inputs = keras.Input((size, size, 2), name="picture")
+    x = layers.Rescaling(2.0, -1.0, name="scale")(inputs) if scaled else inputs
     x = layers.Conv2D(4, 3, padding="same", dilation_rate=dilation, name="first")(x)
     before = x
     x = layers.PReLU(shared_axes=shared, name="slope")(x)
@@ -74,7 +75,7 @@ def a_model(  # noqa: PLR0913 - a setting for every finding
     x = layers.Activation(activation, name="relu")(x) if activation else x
     up = layers.UpSampling2D(2, interpolation=interpolation, name="up")(x)
     low, high = (layers.Reshape((-1, 8), name=name)(value) for name, value in (("low", x), ("high", up)))
-    every = layers.Concatenate(axis=axis, name="all")([high, low][::order])
+    every = layers.Concatenate(axis=1, name="all")([high, low][::order])
     return keras.Model(inputs, [low, every] if swapped else [every, low])
 
 
@@ -102,22 +103,14 @@ def test_no_findings_on_the_hand_written_models(name: str) -> None:
         ({"order": -1}, "all: its operands are low, high; the file has high, low"),
         ({"residual": False}, "pool: its operand is first; the file has slope"),
         ({"swapped": True}, "output 0: it is the file's output 1 (low)"),
-        ({"scaled": True}, "rescaling: the file has no Rescaling here"),
-        ({"size": 16}, "input_layer: the input has shape (16, 16, 2), the file's input has (8, 8, 2)"),
+        ({"scaled": True}, "scale: the file has no Rescaling here"),
+        ({"size": 16}, "picture: the input has shape (16, 16, 2), the file's input has (8, 8, 2)"),
     ],
 )
 def test_difference_is_said(settings: dict[str, Any], message: str) -> None:
-    found = [
-        line.replace("rescaling_1", "rescaling") for line in messages(a_model(**settings), converter.read(a_file()))
-    ]
-    matching = [line for line in found if _plain(line).startswith(_plain(message))]
-    assert matching, found
-
-
-def _plain(line: str) -> str:
-    """Without the numbers that Keras counts by."""
-    name, _, rest = line.partition(":")
-    return f"{name.rstrip('0123456789').rstrip('_')}:{rest}" if not name.startswith("output") else line
+    found = messages(a_model(**settings), converter.read(a_file()))
+    # What `keras.ops` makes, Keras numbers from model to model.
+    assert message in [re.sub(r"^pad_\d+:", "pad:", line) for line in found], found
 
 
 def test_padding_on_the_wrong_side_is_said_in_pixels() -> None:
@@ -135,23 +128,7 @@ def test_padding_on_the_wrong_side_is_said_in_pixels() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "pool_window",
-        "pool_type",
-        "stride_padding_swap",
-        "explicit_padding_wrong_side",
-        "missing_activation",
-        "wrong_activation",
-        "prelu_shared_wrong",
-        "channel_padding_front",
-        "concat_order",
-        "resize_convention",
-        "residual_before_activation",
-        "reshape_wrong_order",
-    ],
-)
+@pytest.mark.parametrize("fault", SETTINGS)
 def test_audit_knows_every_fault_that_is_no_weight(fault: str) -> None:
     model, plan = transferred("palm_192")
     mutant = next(mutant for mutant in mutants.mutants(model) if mutant.fault == fault)
@@ -162,4 +139,5 @@ def test_audit_knows_every_fault_that_is_no_weight(fault: str) -> None:
         if pair.ours and pair.theirs and set(pair.theirs.layers) & set(mutant.layers)
     }
     named = mutant.layers + tuple(ours)
-    assert any(name in line for line in found for name in named), (mutant, found)
+    # As a whole word: conv2d_1 is not conv2d_12.
+    assert any(re.search(rf"\b{re.escape(name)}\b", line) for line in found for name in named), (mutant, found)

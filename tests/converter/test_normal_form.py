@@ -99,7 +99,7 @@ def test_subclassed_model_transfers_and_agrees() -> None:
 def test_layers_in_what_cannot_be_entered_are_known_by_name() -> None:
     inputs = keras.Input((8, 8, 3))
     network = keras_network(keras.Model(inputs, odd_layers.Opaque(name="block")(inputs))).network
-    assert [(node.name, node.kind) for node in network.nodes] == [("block", "tests.converter.test_normal_form.Opaque")]
+    assert [(node.name, node.kind) for node in network.nodes] == [("block", "tests.odd_layers.Opaque")]
     assert [(node.name, node.kind) for node in network.loose] == [("block/point", "conv")]
     assert set(network.loose[0].weights) == {"kernel", "bias"}
 

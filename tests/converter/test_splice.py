@@ -14,11 +14,12 @@ from converter.heads import replace_classes
 from converter.rewrite import Editable, builtin_only
 from converter.writer import write
 from fixtures.builder import Builder
-from parity.runners import LiteRT
+from parity.runners import LiteRT, keras_runner
 from parity.verification import seeded_inputs
 from tests import models
 from tests.lazy import keras, layers
 from tests.networks import randomized
+from tests.spread import assert_within_spread, mapped
 
 
 def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
@@ -57,10 +58,11 @@ def test_builtin_only_with_a_new_head() -> None:
     assert not any(op.is_custom for op in converter.read(data).graph.ops)
     verification = parity.verify(data, model, seeds=1)
     assert verification.ok, verification.as_dict()
-    original = write(models.original(models.PALM_2019), models.shared(models.PALM_2019))
-    for inputs in seeded_inputs(models.original(models.PALM_2019).graph, 1)[:1]:
-        new, old = (LiteRT(each, "xnnpack").run(inputs)[0] for each in (data, original))
-        np.testing.assert_array_equal(new, old)
+    # Boxes have not changed; the other operator is another graph, which XNNPACK may sum in another order.
+    old, keras_model = models.original(models.PALM_2019), models.shared(models.PALM_2019)
+    right = [LiteRT(write(old, keras_model), "xnnpack").run, keras_runner(keras_model)]
+    new, *right = (mapped(run, lambda made: made[:1]) for run in (LiteRT(data, "xnnpack").run, *right))
+    assert_within_spread(new, right, seeded_inputs(old.graph, 1)[:1])
 
 
 def chain(*, signature: bool = False) -> Model:

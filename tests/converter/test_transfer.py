@@ -113,7 +113,7 @@ def test_leftovers_are_listed_together_and_nothing_is_touched() -> None:
 def test_heads_may_be_left_out_on_purpose(pattern: str) -> None:
     model = randomized(a_model(filters=7))
     own = keras.ops.convert_to_numpy(model.get_layer("end").kernel)
-    plan = plan_for(model, converter.read(FILE), allow_unfed=[pattern, "end/*"])
+    plan = plan_for(model, converter.read(FILE), allow_unfed=[pattern])
     transfer(plan)
     assert sum("left out as asked" in note for note in plan.notes) == 4
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.get_layer("end").kernel), own)

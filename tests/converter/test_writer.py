@@ -15,7 +15,7 @@ from converter.rewrite import ALIGNMENT, builtin_only
 from converter.transfer import transfer
 from fixtures.builder import Builder
 from fixtures.siblings import siblings_file
-from parity.runners import LiteRT
+from parity.runners import LiteRT, keras_runner
 from parity.verification import seeded_inputs
 from tests import models
 from tests.lazy import architectures, keras, layers
@@ -162,13 +162,13 @@ def test_damaged_export_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["selfie_segmentation", "selfie_segmentation_landscape"])
 def test_builtin_only_runs_in_the_stock_interpreter(name: str) -> None:
-    old = models.original(name)
-    data = builtin_only(memoryview(writer.write(old, models.shared(name))))
+    old, model = models.original(name), models.shared(name)
+    data = builtin_only(memoryview(writer.write(old, model)))
     assert not any(op.is_custom for op in converter.read(data).graph.ops)
-    for inputs in seeded_inputs(old.graph, 1):
-        LiteRT(data, "plain").run(inputs)
-        for a, b in zip(LiteRT(data, "xnnpack").run(inputs), LiteRT(old.data, "xnnpack").run(inputs), strict=True):
-            np.testing.assert_array_equal(a, b)
+    # Other operators are another graph, which XNNPACK may sum in another order.
+    right, inputs = [LiteRT(old.data, "xnnpack").run, keras_runner(model)], seeded_inputs(old.graph, 1)
+    for kernels in ("plain", "xnnpack"):
+        assert_within_spread(LiteRT(data, kernels).run, right, inputs)
 
 
 def siblings(**end: Any) -> Any:

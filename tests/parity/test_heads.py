@@ -130,9 +130,9 @@ def test_a_second_stage_is_said_to_run_for_each_detection(monkeypatch: pytest.Mo
 
 
 def test_a_slow_head_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(monkeypatch, {"joint 3": 30.0}, designs=("joint",))
+    found = measured(monkeypatch, {"joint 3": 11.0}, designs=("joint",))
     assert [row.is_slow for row in found.measured] == [False, True]
-    assert "SLOW: joint with 3 classes in litert takes 3.00 times the unchanged detector" in found.recommendation
+    assert "SLOW: joint with 3 classes in litert takes 1.10 times the unchanged detector" in found.recommendation
     assert found.as_dict()["measured"][1]["slow"]
 
 
@@ -171,8 +171,11 @@ def test_plot_is_the_same_again_and_small(monkeypatch: pytest.MonkeyPatch, tmp_p
     write_plot(found, second)
     assert first.read_bytes() == second.read_bytes()
     assert len(first.read_bytes()) < 100_000
-    text = "".join(ElementTree.parse(first).getroot().itertext())  # noqa: S314 - written a line above
-    assert all(word in text for word in (*found.designs, *RUNTIMES, "backbone", "second stage", "per class"))
+    root = ElementTree.parse(first).getroot()  # noqa: S314 - written three lines above
+    labels = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    titles = {str(label).partition(":")[0] for label in labels}
+    assert titles >= {*found.designs, *RUNTIMES, "backbone", "second stage"}
+    assert "joint: +10.0000 ms per class" in labels
 
 
 def test_plot_of_one_number_of_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -209,7 +212,7 @@ def test_decoding_gets_as_many_candidates_as_is_said(design: str) -> None:
     outputs = heads_bench.lifted(raw, design, 7, PALM)
     found = decode(*regressors_and_logits(outputs, PALM), PALM)
     assert len(found) == heads_bench.CANDIDATES
-    assert 1 <= len(suppress(found, PALM.min_suppression_threshold)) <= heads_bench.CANDIDATES
+    assert 1 < len(suppress(found, PALM.min_suppression_threshold)) < heads_bench.CANDIDATES
     assert [output.shape[2] for output in outputs[1:]] == {"joint": [7], "gated": [1, 7], "two_stage": [1]}[design]
 
 
@@ -227,8 +230,10 @@ def test_every_runtime_runs_the_model(name: str) -> None:
     assert sorted(array.shape for array in made) == sorted(array.shape for array in truth)
     for array in truth:
         other = next(other for other in made if other.shape == array.shape)
-        # int8 is another model; float16 weights and other kernels only round otherwise
-        assert np.abs(array - other).max() < (0.2 if "int8" in name else 2e-3) * np.ptp(array)
+        apart = np.abs(array - other) / np.ptp(array)
+        # int8 is another model, with one value or another far off; float16 and other kernels only round otherwise.
+        assert apart.max() < (0.3 if "int8" in name else 2e-3)
+        assert apart.mean() < (0.03 if "int8" in name else 2e-3)
 
 
 def test_the_second_stage_runs_too() -> None:

@@ -115,6 +115,16 @@ def test_operators_in_onnx_terms(tmp_path: Path) -> None:
     assert len(outcome.layers) == 7
 
 
+def test_clip_at_another_value_is_named(tmp_path: Path) -> None:
+    """What sigmoids multiply to never reaches it: only the audit can know."""
+    data, model = every_operator()
+    six = next(entry for entry in model.graph.initializer if entry.name == "six")
+    six.CopyFrom(numpy_helper.from_array(np.array(3, np.float32), "six"))
+    onnx.save(model, tmp_path / "every.onnx")
+    outcome = parity.layers(converter.read(data), tmp_path / "every.onnx")
+    assert [finding.message for finding in outcome.findings] == ["relu6: function is relu up to 3, the file has relu6"]
+
+
 def test_what_is_no_onnx_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     with pytest.raises(BadCandidate, match="no valid ONNX model"):

@@ -15,7 +15,7 @@ from converter.errors import BadCandidate, CannotExport, MissingBackend
 from converter.graph import Model
 from converter.writer import write
 from fixtures.builder import Builder
-from parity.compare import RELATIVE, Verdict
+from parity.compare import Verdict
 from parity.onnx_export import SIGMOID_ERROR, _unique, kernel_errors, to_onnx, verify_onnx
 from parity.runners import OnnxRuntime
 from parity.verification import Verification, seeded_inputs
@@ -124,14 +124,17 @@ def test_a_keras_model_that_is_wrong_itself_is_no_measure(data: bytes) -> None:
 
 
 def test_sigmoid_near_zero() -> None:
-    """ONNX Runtime's own Sigmoid is further off than 2e-6 of such a range; a wrong model still is not let through."""
+    """ONNX Runtime's own Sigmoid may be further off than 2e-6 of such a range; a wrong model is not let through.
+
+    How far off, its version and the processor say: here only that it is not more than it gets.
+    """
     file = one_op("LOGISTIC")
     model = model_of(lambda x: ops.sigmoid(x - 16))
     (values,) = seeded_inputs(file.graph, 1)[0]
     (made,) = OnnxRuntime(to_onnx(file, model)).run([values])
     truth = ops.convert_to_numpy(model(values))
     error = np.abs(made - truth).max()
-    assert RELATIVE * np.ptp(truth) < error <= SIGMOID_ERROR
+    assert error <= SIGMOID_ERROR
 
     model, wrong = model_of(ops.sigmoid), model_of(lambda x: ops.sigmoid(x + 1e-4))
     assert checked(file, model, to_onnx(file, model)).ok

@@ -17,18 +17,19 @@ from parity.representative import load_representative
 from parity.runners import LiteRT
 from tests import models
 
-PALM = models.original("palm_detection_lite")
+PALM = "palm_detection_lite"
 SIBLINGS = converter.read(siblings_file("left", "right"))  # takes 1×8×8×3
 
 
 def test_folder_of_pictures(tmp_path: Path) -> None:
-    finder = Finder("", LiteRT(PALM.data, "xnnpack").run, detectors.find("palm"))
+    palm = models.original(PALM)
+    finder = Finder("", LiteRT(palm.data, "xnnpack").run, detectors.find("palm"))
     pictures = [draw(120, width, (DrawnHand(0.5),)) for width in (90, 200)]
     for name, picture in zip(("b.png", "a.BMP"), pictures, strict=True):
         picture.save(tmp_path / name)
     (tmp_path / "labels.txt").write_text("no picture")
     (tmp_path / "folder.png").mkdir()
-    made = load_representative(tmp_path, PALM.graph)
+    made = load_representative(tmp_path, palm.graph)
     assert [len(arrays) for arrays in made] == [1, 1]
     for (array,), picture in zip(made, pictures[::-1], strict=True):  # by name
         np.testing.assert_array_equal(array, detect(finder.run, finder.detector, np.asarray(picture)).tensor)
@@ -51,6 +52,7 @@ def test_several_inputs(tmp_path: Path) -> None:
     left, right = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones((3, 4), np.float32)
     np.savez(tmp_path / "both.npz", right=right, left=left)
     made = load_representative(tmp_path / "both.npz", graph)
+    assert len(made) == 3
     for row, (a, b_) in enumerate(made):
         np.testing.assert_array_equal(a, left[row : row + 1])
         np.testing.assert_array_equal(b_, right[:1])
@@ -71,7 +73,7 @@ def test_other_shape(shape: tuple[int, ...], tmp_path: Path) -> None:
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="has no pictures"):
-        load_representative(tmp_path, PALM.graph)
+        load_representative(tmp_path, models.original(PALM).graph)
     np.save(tmp_path / "rows.npy", np.zeros((0, 8, 8, 3), np.float32))
     with pytest.raises(BadInput, match="is empty"):
         load_representative(tmp_path / "rows.npy", SIBLINGS.graph)
@@ -88,4 +90,4 @@ def test_damaged_picture_is_named(tmp_path: Path) -> None:
     draw(64, 64).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
     with pytest.raises(BadPicture, match=r"b\.png"):
-        load_representative(tmp_path, PALM.graph)
+        load_representative(tmp_path, models.original(PALM).graph)

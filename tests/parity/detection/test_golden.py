@@ -78,13 +78,15 @@ def test_raw_tensors_are_within_the_tolerance_of_convert(model: str) -> None:
             assert error <= max(SPREADS * spread, RELATIVE * span), (name, part)
 
 
+def is_close(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+    return found.shape == expected.shape and bool(np.abs(found - expected).max(initial=0) <= CLOSE)
+
+
 @pytest.mark.parametrize("stage", ["decoded", "suppressed", "final"])
 @pytest.mark.parametrize("model", MODELS)
 def test_detections_are_the_same(model: str, stage: str) -> None:
     for name, expected in zip(NAMES, split(golden(), f"{model}/{stage}"), strict=True):
-        found = rows(getattr(trace(model, name), stage))
-        assert found.shape == expected.shape, name
-        assert np.abs(found - expected).max(initial=0) <= CLOSE, name
+        assert is_close(rows(getattr(trace(model, name), stage)), expected), name
 
 
 def test_pictures_have_what_they_should_have() -> None:
@@ -149,6 +151,6 @@ def test_the_stages_tests_can_fail() -> None:
     found, place = trace(model, name), NAMES.index(name)
     assert not np.array_equal(digest(half_pixel(picture(name))), golden()[f"{model}/tensor"][place])
     expected = split(golden(), f"{model}/decoded")[place]
+    assert is_close(rows(found.decoded), expected)
     for wrong in (expected + 2 * CLOSE, expected[:-1], expected * np.nan):
-        is_close = wrong.shape == expected.shape and np.abs(rows(found.decoded) - wrong).max() <= CLOSE
-        assert not is_close
+        assert not is_close(rows(found.decoded), wrong)
