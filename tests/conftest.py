@@ -34,4 +34,4 @@ def shared_models_stay_as_they_are() -> Iterator[None]:
     yield
     models = sys.modules.get("tests.models")  # most tests need none
     changed = [name for lender in models.LENDERS for name in lender.take_back()] if models else []
-    assert not changed, f"this test changed {', '.join(changed)}, which other tests share: take models.fresh"
+    assert not changed, f"this test changed {', '.join(map(str, changed))}, which other tests share: take models.fresh"

@@ -1,7 +1,7 @@
 """Real models for tests: fetched once; built once per process where a test does not change them."""
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 import converter
 from converter import zoo
 from converter.graph import Model
+from converter.heads import replace_classes
 from fixtures.blazepalm_file import blaze_palm_file
 
 NAMES = sorted(zoo.known())
@@ -58,16 +59,16 @@ class Shared:
     """Keras models that are built once, and that no test may change.
 
     Args:
-        build: Gives a new one.
+        build: Gives a new one for a name.
     """
 
-    def __init__(self, build: Callable[[str], Any]) -> None:
+    def __init__(self, build: Callable[[Any], Any]) -> None:
         self._build = build
-        self._models: dict[str, tuple[Any, int]] = {}
-        self._lent: set[str] = set()
+        self._models: dict[Hashable, tuple[Any, int]] = {}
+        self._lent: set[Hashable] = set()
         LENDERS.append(self)
 
-    def __call__(self, name: str) -> Any:
+    def __call__(self, name: Hashable) -> Any:
         """The model, from now on lent out."""
         if name not in self._models:
             model = self._build(name)
@@ -75,7 +76,7 @@ class Shared:
         self._lent.add(name)
         return self._models[name][0]
 
-    def take_back(self) -> list[str]:
+    def take_back(self) -> list[Hashable]:
         """Names of those that have changed since they were lent out: they are forgotten, others get a new one."""
         changed = [name for name in self._lent if _fingerprint(self._models[name][0]) != self._models[name][1]]
         for name in changed:
@@ -96,3 +97,7 @@ def _fingerprint(model: Any) -> int:
 
 
 shared = Shared(fresh)
+
+# (name, design) → the detector with so many classes.
+CLASSES = 7
+with_classes = Shared(lambda wanted: replace_classes(shared(wanted[0]), CLASSES, wanted[1]))

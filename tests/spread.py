@@ -5,6 +5,7 @@ version and the processor to say. So only what runs the same kernels on the same
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from converter.graph import Model
 from parity.compare import Verdict, compare
 from parity.reference import Reference
 from parity.runners import Array, Run, keras_runner
+from tests import models
 
 Inputs = Sequence[list[Array]]
 
@@ -20,7 +22,26 @@ Inputs = Sequence[list[Array]]
 def right_runs(model: Any, file: Model) -> list[Run]:
     """Three ways to run what has not been changed: the Keras model first, then LiteRT's two kernel sets."""
     reference = Reference(file)
-    return [keras_runner(model), reference.plain, reference.xnnpack]
+    return [_remembered(run) for run in (keras_runner(model), reference.plain, reference.xnnpack)]
+
+
+@cache
+def right_runs_of(name: str) -> list[Run]:
+    """The same of a model that tests share."""
+    return right_runs(models.shared(name), models.original(name))
+
+
+def _remembered(run: Run) -> Run:
+    """Tests that share a model mostly share its inputs, too."""
+    made: dict[tuple[bytes, ...], list[Array]] = {}
+
+    def again(inputs: Sequence[Array]) -> list[Array]:
+        key = tuple(array.tobytes() for array in inputs)
+        if key not in made:
+            made[key] = run(inputs)
+        return made[key]
+
+    return again
 
 
 def mapped(run: Run, change: Callable[[list[Array]], list[Array]]) -> Run:

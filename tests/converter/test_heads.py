@@ -10,20 +10,19 @@ import converter
 import parity
 from converter.detectors import Detector
 from converter.errors import BadHead
-from converter.graph import Model
 from converter.heads import DESIGNS, PRIOR, REGION, find_head, region_classifier, replace_classes
 from converter.keras_network import keras_network
 from converter.writer import write
 from parity.detection.decoding import regressors_and_logits
 from parity.reference import Reference
-from parity.runners import keras_runner
+from parity.runners import Run, keras_runner
 from parity.verification import seeded_inputs
 from tests import models
 from tests.lazy import keras, layers, ops
 from tests.networks import randomized, transferred
-from tests.spread import assert_within_spread, mapped, right_runs
+from tests.spread import Inputs, assert_within_spread, mapped, right_runs, right_runs_of
 
-CLASSES = 7
+CLASSES = models.CLASSES
 REPLACING: list[Any] = [design for design in DESIGNS if design != "two_stage"]
 
 
@@ -38,18 +37,18 @@ def logits_last(made: Sequence[np.ndarray]) -> list[np.ndarray]:
     return list(made)
 
 
-def assert_logits_within_spread(new: Any, model: Any, file: Model, classes: list[int]) -> None:
+def assert_logits_within_spread(new: Any, right: Sequence[Run], inputs: Inputs, classes: list[int]) -> None:
     """The logits are those of the `classes` that the model had, summed in a kernel for other channels."""
-    right = [mapped(run, lambda made: [made[1][..., classes]]) for run in right_runs(model, file)]
-    assert_within_spread(mapped(keras_runner(new), lambda made: [made[1]]), right, seeded_inputs(file.graph, 1))
+    expected = [mapped(run, lambda made: [made[1][..., classes]]) for run in right]
+    assert_within_spread(mapped(keras_runner(new), lambda made: [made[1]]), expected, inputs)
 
 
 @pytest.mark.parametrize("design", REPLACING)
 @pytest.mark.parametrize("name", models.DETECTORS)
 def test_everything_but_the_classes_is_bit_equal(name: str, design: Any) -> None:
-    model = models.shared(name)
-    new = replace_classes(model, CLASSES, design)
-    before, after = logits_last(outputs(model)), outputs(new)
+    new, right = models.with_classes((name, design)), right_runs_of(name)
+    inputs = seeded_inputs(models.original(name).graph, 1)
+    before, after = logits_last(right[0](inputs[0])), keras_runner(new)(inputs[0])
     # Bit for bit here and below: what has not changed runs in the same kernels on the same shapes.
     np.testing.assert_array_equal(after[0], before[0])
     if design == "gated":
@@ -57,16 +56,16 @@ def test_everything_but_the_classes_is_bit_equal(name: str, design: Any) -> None
         assert after[2].shape == (*before[1].shape[:2], CLASSES)
         assert not after[2].any()  # every class equally likely
     else:
-        assert_logits_within_spread(new, model, models.original(name), classes=[0] * CLASSES)
+        assert_logits_within_spread(new, right, inputs, classes=[0] * CLASSES)
 
 
 @pytest.mark.parametrize("design", REPLACING)
 @pytest.mark.parametrize("name", models.most_in_parity(models.DETECTORS))
 def test_exported_and_reloaded_still_so(name: str, design: Any) -> None:
-    file, model = models.original(name), models.shared(name)
-    data = write(file, replace_classes(model, CLASSES, design))
+    file = models.original(name)
+    data = write(file, models.with_classes((name, design)))
     back = converter.convert(data)
-    before, after = outputs(model), outputs(back)
+    before, after = outputs(models.shared(name)), outputs(back)
     np.testing.assert_array_equal(after[0], before[0])
     for inputs in seeded_inputs(file.graph, 1)[:1]:
         for kernels in ("plain", "xnnpack"):
@@ -124,7 +123,8 @@ def test_further_classes_start_as_the_first_and_old_ones_stay() -> None:
         rng = np.random.default_rng(seed)
         layer.set_weights([rng.normal(size=w.shape).astype(np.float32) for w in layer.get_weights()])
     second = replace_classes(first, 4)
-    assert_logits_within_spread(second, first, converter.read(write(None, first)), classes=[0, 1, 0, 0])
+    file = converter.read(write(None, first))
+    assert_logits_within_spread(second, right_runs(first, file), seeded_inputs(file.graph, 1), classes=[0, 1, 0, 0])
     assert outputs(replace_classes(first, 1))[1].shape == (1, 896, 1)
 
 
@@ -201,7 +201,8 @@ def test_start_whatever_stands_behind_the_convolution(tail: Any, design: Any) ->
         np.testing.assert_array_equal(old[1], before[1])
         assert not old[2].any()
     else:
-        assert_logits_within_spread(new, model, converter.read(write(None, model)), classes=[0, 0, 0])
+        file = converter.read(write(None, model))
+        assert_logits_within_spread(new, right_runs(model, file), seeded_inputs(file.graph, 1), classes=[0, 0, 0])
         fresh = replace_classes(model, 3, design, detector=SMALL, start="fresh")
         for layer in fresh.layers:  # all features zero: what is left is the prior
             if layer.name.startswith("conv2d"):

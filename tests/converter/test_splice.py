@@ -10,7 +10,6 @@ import converter
 import parity
 from converter.errors import CannotExport
 from converter.graph import Graph, Model
-from converter.heads import replace_classes
 from converter.rewrite import Editable, builtin_only
 from converter.writer import write
 from fixtures.builder import Builder
@@ -30,7 +29,7 @@ def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize("name", models.DETECTORS)
 def test_joint_head_is_the_same_graph_with_other_extents(name: str) -> None:
     old = models.original(name)
-    new = converter.read(write(old, replace_classes(models.shared(name), 7)))
+    new = converter.read(write(old, models.with_classes((name, "joint"))))
     assert operators(new.graph) == operators(old.graph)
     for ends in ("inputs", "outputs"):
         names = [[model.graph.tensors[i].name for i in getattr(model.graph, ends)] for model in (new, old)]
@@ -43,7 +42,7 @@ def test_joint_head_is_the_same_graph_with_other_extents(name: str) -> None:
 @pytest.mark.parametrize("name", models.DETECTORS)
 def test_gated_head_only_adds(name: str) -> None:
     old = models.original(name)
-    new = converter.read(write(old, replace_classes(models.shared(name), 7, "gated")))
+    new = converter.read(write(old, models.with_classes((name, "gated"))))
     added = operators(new.graph)
     for op in operators(old.graph):
         assert op in added
@@ -53,7 +52,7 @@ def test_gated_head_only_adds(name: str) -> None:
 
 def test_builtin_only_with_a_new_head() -> None:
     """The palm detector of 2019 has MediaPipe's transposed convolution, and the stock interpreter refuses it."""
-    model = replace_classes(models.shared(models.PALM_2019), 7)
+    model = models.with_classes((models.PALM_2019, "joint"))
     data = builtin_only(memoryview(write(models.original(models.PALM_2019), model)))
     assert not any(op.is_custom for op in converter.read(data).graph.ops)
     verification = parity.verify(data, model, seeds=1)
