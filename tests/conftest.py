@@ -24,8 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With other kernels, all but what no kernel has a part in."""
     if config.getoption("kernels"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("no_numbers")])
-        items[:] = [item for item in items if not item.get_closest_marker("no_numbers")]
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("one_setting")])
+        items[:] = [item for item in items if not item.get_closest_marker("one_setting")]
 
 
 @pytest.fixture(autouse=True)

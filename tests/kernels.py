@@ -1,6 +1,6 @@
 """Other kernels than this machine would choose by itself, so that what holds for one set only shows everywhere.
 
-`pytest --kernels NAME` runs all tests but those that are marked `no_numbers` with one of these settings.
+`pytest --kernels NAME` runs all tests but those that are marked `one_setting` with one of these settings.
 """
 
 from collections.abc import Mapping

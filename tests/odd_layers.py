@@ -68,6 +68,18 @@ class OneOutput(keras.Model):  # type: ignore[misc]
         return self.whole(x)[0]
 
 
+class MixesBatch(keras.Model):  # type: ignore[misc]
+    """What it gives for one input depends on the others."""
+
+    def __init__(self, whole: Any) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def call(self, x: Any) -> Any:
+        output = self.whole(x)
+        return output + 100 * (output - keras.ops.mean(output, axis=0, keepdims=True))
+
+
 class Deceiver(keras.Model):  # type: ignore[misc]
     """Another model with numbers than with symbols."""
 

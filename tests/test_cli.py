@@ -18,7 +18,7 @@ from tests import models
 from tests.commands import run
 from tests.lazy import keras
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 GOOD, ODD, TWO, QUANTIZED = (f"../in/{name}.tflite" for name in ("good", "odd", "two", "quantized"))
 LONG = "a/scope/that/goes/on/and/on/" * 12 + "conv2d"

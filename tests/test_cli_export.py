@@ -16,6 +16,8 @@ from tests import models
 from tests.commands import run
 from tests.lazy import keras
 
+pytestmark = pytest.mark.one_setting
+
 NAME = "face_detection_short_range"
 
 

@@ -25,6 +25,8 @@ from parity.onnx_candidate import OnnxCandidate
 from parity.runners import OnnxRuntime
 from tests.commands import run
 
+pytestmark = pytest.mark.one_setting
+
 ROOT = Path(__file__).parents[1]
 BACK_ENDS = {"tensorflow", "jax", "torch"}
 NONE = "none.keras"  # a file that does not exist: a package is asked for before anything is loaded

@@ -11,7 +11,7 @@ from parity import heads
 from parity.latency import Contender, Timings
 from tests.commands import run
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 NAME = "face_detection_short_range"
 FEW = ("--classes", "1,3", "--design", "joint,two_stage")

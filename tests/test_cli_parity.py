@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import converter
 from fixtures.siblings import siblings_file
 from parity.saved_traces import SavedTrace
 from tests.commands import run
-from tests.lazy import keras
+from tests.lazy import keras, odd_layers
 
 MODULE = """
 import keras
@@ -179,12 +178,8 @@ def test_mistakes_end_in_a_message(
 
 
 def save_with_a_layer_of_ones_own(path: Path) -> None:
-    class Mine(keras.layers.Layer):  # type: ignore[misc]
-        def call(self, x: Any) -> Any:
-            return x
-
     inputs = keras.Input((8, 8, 3))
-    keras.Model(inputs, Mine()(inputs)).save(path)
+    keras.Model(inputs, odd_layers.Identity()(inputs)).save(path)
 
 
 def test_inputs_by_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ import converter
 from parity.options import build_parser
 from unlite import COMMANDS
 
+pytestmark = pytest.mark.one_setting
+
 ROOT = Path(__file__).parent.parent
 TEMPLATES = [*ROOT.glob(".github/*.md"), *ROOT.glob(".github/*/*.yml")]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/reference/*.md"), *TEMPLATES])

@@ -1,17 +1,20 @@
 """What the tests themselves rely on: that it fails where it should."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from parity.runners import Run
 from tests import models
+from tests.kernels import SETTINGS
 from tests.spread import assert_within_spread
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 TINY = "hand_recrop"
 INPUTS = [[np.linspace(-1, 1, 24, dtype=np.float32)]]
@@ -37,21 +40,39 @@ def test_right_ones_that_are_far_apart_prove_nothing() -> None:
 def test_shared_model_that_was_changed_is_noticed() -> None:
     shared = models.Shared(models.fresh)
     models.LENDERS.remove(shared)  # its changes are meant
-    model = shared(TINY)
+    assert shared(TINY) is shared(TINY)
     assert shared.take_back() == []
-    layer = next(layer for layer in model.layers if layer.weights)
-    changes = [
-        lambda: layer.set_weights([values + 1 for values in layer.get_weights()]),
-        lambda: setattr(layer, "trainable", False),
-        lambda: setattr(layer, "strides", (7, 7)),
+    changes: list[Any] = [
+        lambda layer: layer.set_weights([values + 1 for values in layer.get_weights()]),
+        lambda layer: setattr(layer, "trainable", False),
+        lambda layer: setattr(layer, "strides", (7, 7)),
     ]
     for change in changes:
         model = shared(TINY)
-        layer = next(layer for layer in model.layers if layer.weights)
-        change()
+        change(next(layer for layer in model.layers if layer.weights))
         assert shared.take_back() == [TINY]
     assert shared(TINY) is not model
 
+
+def test_other_kernels_are_other_kernels() -> None:
+    """If a library no longer read its variable, all settings would be one."""
+    made = {}
+    for name, setting in SETTINGS.items():
+        done = subprocess.run(
+            [sys.executable, "-c", CONVOLVE], check=True, capture_output=True, env=os.environ | setting
+        )
+        made[name] = done.stdout
+    assert len(set(made.values())) == len(made)
+
+
+CONVOLVE = """
+import sys
+import keras
+import numpy as np
+rng = np.random.default_rng(0)
+x, kernel = (rng.normal(size=shape).astype(np.float32) for shape in ((1, 24, 24, 64), (3, 3, 64, 64)))
+sys.stdout.buffer.write(keras.ops.convert_to_numpy(keras.ops.conv(x, kernel, padding="same")).tobytes())
+"""
 
 COLLECT = """
 import sys

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.heads_page import DOCS, filled
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 
 @pytest.mark.parametrize("name", ["recommendation", "designs", "runtimes", "curves", "exports"])

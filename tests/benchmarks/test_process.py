@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.process import run
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 
 def test_a_command_that_fails_is_not_timed() -> None:

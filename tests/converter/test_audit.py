@@ -13,7 +13,7 @@ from tests.faults import SETTINGS
 from tests.lazy import architectures, keras, layers, mutants
 from tests.networks import TRANSFERS, original, plan_for, transferred
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 
 def messages(model: Any, file: Any) -> list[str]:

@@ -18,7 +18,7 @@ from converter.errors import MalformedModel, ModelNotFound, UnliteError
 from fixtures.builder import Builder, pack
 from tests import models
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 X, KERNEL, CONVOLVED, RESULT = range(4)
 FLIPPED_FILES, MEGABYTES, SECONDS = 200, 64, 10

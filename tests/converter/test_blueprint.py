@@ -12,7 +12,7 @@ from converter.errors import MalformedModel, UnliteError, UnsupportedModel, Unsu
 from converter.summary import summarize
 from fixtures.builder import Builder
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 HALF = np.zeros((1, 4), np.float16)
 

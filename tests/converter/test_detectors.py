@@ -8,7 +8,7 @@ import pytest
 from converter.detectors import Detector, anchors, find, for_shapes, known
 from converter.errors import BadDetector
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 ROW = """
 [[detector]]

@@ -13,7 +13,7 @@ from converter.layouts import (
     reshaped,
 )
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 # Every extent differs, so that no wrong order fits by chance: O=5, H=2, W=3, I=4.
 OHWI = (5, 2, 3, 4)

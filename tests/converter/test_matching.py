@@ -14,7 +14,7 @@ from tests import models
 from tests.lazy import architectures, keras, layers
 from tests.networks import original, plan_for
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 
 def matched(file: Any, model: Any) -> Matching:

@@ -11,7 +11,7 @@ from converter.naming import Namer, safe
 from fixtures.builder import Builder
 from tests import models
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 SAFE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?")
 

@@ -16,7 +16,7 @@ from fixtures.siblings import siblings_file
 from tests.lazy import keras, layers
 from tests.networks import plan_for
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 FILE = siblings_file("left", "right")
 

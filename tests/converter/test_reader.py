@@ -13,7 +13,7 @@ from converter.errors import MalformedModel, UnsupportedModel
 from fixtures.builder import Builder, pack
 from tests import models
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 SHAPE = [1, 5, 7, 3]
 

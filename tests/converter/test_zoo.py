@@ -15,7 +15,7 @@ import pytest
 from converter import zoo
 from converter.errors import DownloadFailed, ModelNotFound
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 PACKAGE = zoo.Package("toys", "1.2", "any", "3.12", 1, "Apache-2.0", "made by this test")
 CONTENT = {"toy_big": bytes(range(256)) * 4000, "toy_small": b"\x1c\0\0\0TFL3" * 99}

@@ -14,7 +14,7 @@ import pytest
 import converter
 from converter import detectors
 from converter.errors import BadHead, BadInput, MissingRuntime
-from converter.heads import replace_classes
+from converter.heads import Design, replace_classes
 from converter.rewrite import cut_at
 from parity import heads, heads_bench, heads_verdict
 from parity.detection.decoding import decode, regressors_and_logits, suppress
@@ -25,6 +25,8 @@ from parity.runners import LiteRT
 from parity.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from parity.verification import seeded_inputs
 from tests.models import NAMES, original, shared
+
+pytestmark = pytest.mark.one_setting
 
 FACE = "face_detection_short_range"
 PALM = detectors.find("palm")
@@ -51,9 +53,8 @@ def bench() -> heads_bench.Bench:
 
 
 @cache
-def variants(*wanted: Any) -> tuple[heads_bench.Variant, ...]:
-    """Of its designs and numbers of classes."""
-    designs, classes = ([each for each in wanted if isinstance(each, kind)] for kind in (str, int))
+def variants(designs: tuple[Design, ...], classes: tuple[int, ...]) -> tuple[heads_bench.Variant, ...]:
+    """Its designs with these numbers of classes."""
     return tuple(VARIANTS_OF(bench(), designs, classes))
 
 
@@ -71,8 +72,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float]) 
 
     monkeypatch.setattr(heads, "interleave", interleave)
     # The same detectors for all of these tests, which do not run them.
-    monkeypatch.setattr(heads.Bench, "of", lambda *_: bench())
-    monkeypatch.setattr(heads.Bench, "variants", lambda _, designs, classes, __: variants(*designs, *classes))
+    monkeypatch.setattr(heads_bench.Bench, "of", lambda *_: bench())
+    monkeypatch.setattr(
+        heads_bench.Bench, "variants", lambda _, designs, classes, __: variants(tuple(designs), tuple(classes))
+    )
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float], **settings: Any) -> Heads:

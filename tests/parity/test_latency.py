@@ -6,7 +6,7 @@ import pytest
 from converter.errors import BadInput
 from parity.latency import FEWEST, WARM_UP, Contender, Timings, interleave, spread
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 
 class Machine:

@@ -57,6 +57,7 @@ def changes_outputs(layers: tuple[LayerResult, ...]) -> bool:
     return any(error is None or not error <= limits[tensor] for tensor, error in errors.items())
 
 
+@pytest.mark.one_setting
 @pytest.mark.parametrize(("name", "fault"), cases())
 def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> None:
     case = healthy(name)

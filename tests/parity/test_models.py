@@ -41,6 +41,7 @@ def test_agrees_with_the_original(name: str) -> None:
     assert verification.ok, verification.as_dict()
 
 
+@pytest.mark.one_setting
 @pytest.mark.parametrize("name", NAMES)
 def test_looks_like_the_original(name: str) -> None:
     model, graph = shared(name), original(name).graph
@@ -51,6 +52,7 @@ def test_looks_like_the_original(name: str) -> None:
     assert "Lambda" not in {type(layer).__name__ for layer in model.layers}
 
 
+@pytest.mark.one_setting
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variable_can_be_trained(name: str) -> None:
     model, inputs = fresh(name), batch(name)
@@ -66,6 +68,7 @@ def test_every_variable_can_be_trained(name: str) -> None:
         assert not np.array_equal(old, new)
 
 
+@pytest.mark.one_setting
 def test_training_leaves_the_file_alone() -> None:
     """Weights that the file has as float32 must not stay views on it."""
     name = "hand_recrop"
@@ -77,6 +80,7 @@ def test_training_leaves_the_file_alone() -> None:
     assert data == path(name).read_bytes()
 
 
+@pytest.mark.one_setting
 @pytest.mark.parametrize("name", NAMES)
 def test_only_fixed_numbers_are_not_trainable(name: str) -> None:
     fixed = {variable.path.split("/")[0] for variable in shared(name).non_trainable_variables}
@@ -103,6 +107,7 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[A
     return {name: (here[name], there[name]) for name in NAMES}
 
 
+@pytest.mark.one_setting
 @pytest.mark.parametrize("name", NAMES)
 def test_reloads_bit_equal(name: str, reloaded: dict[str, tuple[list[Any], list[Any]]]) -> None:
     here, there = reloaded[name]
@@ -111,6 +116,7 @@ def test_reloads_bit_equal(name: str, reloaded: dict[str, tuple[list[Any], list[
         assert mine.tobytes() == theirs.tobytes()
 
 
+@pytest.mark.one_setting
 def test_load_gives_the_same_model(tmp_path: Path) -> None:
     name = "face_landmark_with_attention"
     model, inputs = shared(name), batch(name)

@@ -15,6 +15,8 @@ from converter.errors import BadCandidate
 from fixtures.builder import Builder
 from tests import models
 
+pytestmark = pytest.mark.one_setting
+
 
 def exported(name: str, folder: Path) -> Path:
     """The published file, as tf2onnx writes it."""

@@ -19,6 +19,8 @@ from parity.verification import seeded_inputs
 from tests import models
 from tests.spread import assert_within_spread
 
+pytestmark = pytest.mark.one_setting
+
 NAME = "face_detection_short_range"
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 

@@ -14,7 +14,7 @@ from fixtures.builder import Builder
 from parity.compare import RELATIVE, SPREADS, Verdict, compare
 from parity.runners import Run
 from parity.verification import RANGES, agreement, seeded_inputs
-from tests.lazy import keras
+from tests.lazy import keras, odd_layers
 from tests.models import fresh, original, shared
 
 NAME = "palm_detection_full"
@@ -99,14 +99,8 @@ def test_an_output_too_many() -> None:
 
 def test_a_model_that_mixes_up_its_batch() -> None:
     """One at a time it is right."""
-    inner = fresh("hand_recrop")
-
-    class Mixed(keras.Model):  # type: ignore[misc, unused-ignore]
-        def call(self, x: Any) -> Any:
-            output = inner(x)
-            return output + 100 * (output - keras.ops.mean(output, axis=0, keepdims=True))
-
-    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), Mixed(), seeds=1).comparisons]
+    mixed = odd_layers.MixesBatch(fresh("hand_recrop"))
+    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), mixed, seeds=1).comparisons]
     assert verdicts == [Verdict.MIXES_BATCH]
 
 

@@ -11,7 +11,7 @@ from converter.errors import BadPicture
 from fixtures.pictures import picture
 from parity.detection.images import frames, load_picture
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = pytest.mark.one_setting
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
 GREY = COLOURS[..., 0]
