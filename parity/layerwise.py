@@ -160,7 +160,8 @@ class Original:
     Attributes:
         network: What it computes.
         traces: One per input.
-        spreads: Per value.
+        spreads: Per value, how far LiteRT's kernel sets are apart.
+        sensitivities: Per value, how far roundings of the input move it.
     """
 
     blueprint: Blueprint
@@ -168,6 +169,7 @@ class Original:
     inputs: Sequence[Sequence[Array]]
     traces: Sequence[Trace]
     spreads: Mapping[Ref, float]
+    sensitivities: Mapping[Ref, float]
 
     def tensor_name(self, value: Ref) -> str:
         """The file's name for a value."""
@@ -243,7 +245,7 @@ class BothModes:
         original = self._original
         outputs = {value for _, value in original.network.outputs}
         spans = {value: span_of([trace[value] for trace in original.traces]) for value in original.spreads}
-        allowed = limits(original.network, spans, original.spreads)
+        allowed = limits(original.network, spans, original.spreads, original.sensitivities)
         made = []
         for place, (pair, ours, _) in enumerate(self._pairs):
             arrays = [trace[ours] for trace in original.traces]

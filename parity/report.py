@@ -29,7 +29,7 @@ Culprit = Callable[[LayerResult], str | None]
 def run_original(
     model: Model, inputs: Sequence[Sequence[Array]] | None = None, *, seeds: int = 1, progress: Progress | None = None
 ) -> Original:
-    """Run the original with all its intermediate results, and measure its kernel spread.
+    """Run the original with all its intermediate results, and measure its kernel spread and sensitivity.
 
     Args:
         model: The original.
@@ -48,13 +48,15 @@ def run_original(
     reference = TracedReference(model, network)
     traces: list[Trace] = []
     spreads: dict[Ref, float] = {}
+    sensitivities: dict[Ref, float] = {}
     for number, arrays in enumerate(inputs, start=1):
         if progress:
             progress(f"running the original, input {number}/{len(inputs)}")
         traces.append(reference.trace(arrays))
-        for value, spread in reference.spread(arrays, traces[-1]).items():
-            spreads[value] = max(spreads.get(value, 0.0), spread)
-    return Original(plan, network, inputs, traces, spreads)
+        for largest, measure in ((spreads, reference.spread), (sensitivities, reference.sensitivity)):
+            for value, distance in measure(arrays, traces[-1]).items():
+                largest[value] = max(largest.get(value, 0.0), distance)
+    return Original(plan, network, inputs, traces, spreads, sensitivities)
 
 
 def check_inputs(inputs: Sequence[Sequence[Array]], graph: Graph) -> None:

@@ -5,7 +5,7 @@ from math import prod, sqrt
 
 from converter.network import Network, Node, Shape
 from converter.specs import Ref
-from parity.compare import RELATIVE, SPREADS
+from parity.compare import CEILING, RELATIVE, SPREADS
 
 # `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the
 # square root of n roundings: more than 16 for means over whole pictures and for wide kernels. LiteRT's kernel sets
@@ -32,17 +32,22 @@ def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
 
 
 def limits(
-    network: Network, spans: Mapping[Ref, float], spreads: Mapping[Ref, float]
+    network: Network,
+    spans: Mapping[Ref, float],
+    spreads: Mapping[Ref, float],
+    sensitivities: Mapping[Ref, float],
 ) -> dict[Ref, tuple[float, float]]:
     """For every traced value: what a layer's own error may be, and what the error of the whole network may be.
 
     What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel
-    spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again.
+    spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again. How
+    far roundings of the input move a tensor is another sample of what a whole network makes of roundings.
 
     Args:
         network: The original's.
         spans: Extent of each value's numbers.
         spreads: Largest difference between LiteRT's kernel sets.
+        sensitivities: Largest difference that roundings of the input make.
     """
     inherited: dict[Ref, float] = {}
     # What a model puts in front of its first layer stands beside the input itself.
@@ -57,5 +62,6 @@ def limits(
             own = max(SPREADS * spreads.get(value, 0.0), rounding * span)
             inherited[value] = max(before, own / span if span else 0.0)
             if value in spreads:
-                found[value] = own, inherited[value] * span
+                moved = min(SPREADS * sensitivities[value], CEILING * span)
+                found[value] = own, max(inherited[value] * span, moved)
     return found

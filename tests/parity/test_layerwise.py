@@ -15,10 +15,11 @@ from fixtures.builder import Builder
 from fixtures.siblings import siblings_file
 from parity.candidates import KerasCandidate
 from parity.checking import check
-from parity.compare import Verdict
+from parity.compare import CEILING, SPREADS, Verdict
 from parity.report import report
 from parity.saved_traces import save_trace
 from parity.statistics import measure, span_of
+from parity.tolerance import limits
 from tests import models
 from tests.lazy import keras, layers, odd_layers
 from tests.networks import has_run, plan_for, transferred
@@ -65,6 +66,18 @@ def test_one_layer_is_guilty_and_the_rest_inherits(name: str) -> None:
     wrong = [result.layer for result in outcome.layers if result.isolated and not result.isolated.ok]
     assert wrong == [layer.name]
     assert sum(result.chained is not None and not result.chained.ok for result in outcome.layers) > 5
+
+
+def test_whole_network_may_be_off_by_what_roundings_of_its_input_grow_to() -> None:
+    """However close LiteRT's kernel sets happen to be, and never by so much that anything would pass."""
+    original = has_run("blaze_face")
+    value = original.network.outputs[0][1]
+    spans, calm = dict.fromkeys(original.spreads, 1.0), dict.fromkeys(original.spreads, 0.0)
+    own, chained = limits(original.network, spans, calm, calm)[value]
+    assert own <= chained < SPREADS * 1e-3
+    assert limits(original.network, spans, calm, calm | {value: 1e-3})[value] == (own, SPREADS * 1e-3)
+    assert limits(original.network, spans, calm, calm | {value: 1.0})[value] == (own, CEILING)
+    assert 0 < np.median(list(original.sensitivities.values())) < max(original.sensitivities.values())
 
 
 def test_statistics_of_a_known_difference() -> None:
