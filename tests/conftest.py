@@ -22,10 +22,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With other kernels, all but what no kernel has a part in."""
+    """With other kernels what compares numbers: the parity suite on all models, others on those that stand for them."""
     if config.getoption("kernels"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("one_setting")])
-        items[:] = [item for item in items if not item.get_closest_marker("one_setting")]
+        left_out = [item for item in items if item.get_closest_marker("one_setting") or _is_one_of_many(item)]
+        config.hook.pytest_deselected(items=left_out)
+        others = set(left_out)
+        items[:] = [item for item in items if item not in others]
+
+
+def _is_one_of_many(item: pytest.Item) -> bool:
+    """Whether it is about a model that another stands for."""
+    from tests.models import DETECTORS, NAMES, REPRESENTATIVES
+
+    parameters = getattr(item, "callspec", None)
+    name = parameters.params.get("name") if parameters else None
+    is_model = name in NAMES or name in DETECTORS
+    return is_model and name not in REPRESENTATIVES and not item.get_closest_marker("parity")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Other kernels than this machine would choose by itself, so that what holds for one set only shows everywhere.
 
-`pytest --kernels NAME` runs all tests but those that are marked `one_setting` with one of these settings.
+`pytest --kernels NAME` runs tests with one of these settings: not those that are marked `one_setting`, and where a test
+is there for every model, only a few of them (in the parity suite all).
 """
 
 from collections.abc import Mapping
