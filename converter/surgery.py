@@ -27,8 +27,9 @@ PER_CHANNEL = frozenset({"ZeroPadding2D", "Identity", "MaxPooling2D", "AveragePo
 def widen_input(model: Any, channels: int) -> Any:
     """Give the input more channels, for depth or infrared: the first ones stay what they were.
 
-    The new slices of the first kernels are zero, so that the outputs do not change whatever the new channels hold,
-    until training makes use of them.
+    The new slices of the first kernels are zero and all other weights bit-equal, so that the outputs do not change
+    whatever the new channels hold, until training makes use of them; but for the last bits, where a kernel library sums
+    wider kernels in another order.
 
     Args:
         model: A `keras.Model` with one input [N, H, W, C]. It is not changed.
