@@ -8,7 +8,7 @@ from converter.graph import Model
 from converter.network import Network
 from converter.rewrite import TRANSPOSE_BIAS, builtin_only, unfused
 from converter.specs import LayerSpec, Ref
-from parity.reference import Hybrid
+from parity.reference import Hybrid, nudged
 from parity.runners import Array, Kernels, LiteRT
 
 # One is a matter of chance: see `TracedReference.sensitivity`, where six differ by a factor of nine.
@@ -62,7 +62,7 @@ class TracedReference:
         return self._distances(self._xnnpack, inputs, plain)
 
     def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Ref, float]:
-        """How far a rounding of the input moves each value: every number goes to a neighbour of float32.
+        """How far roundings of the input move each value: the largest of a few `nudged` runs.
 
         What roundings grow to in a network is another thing than how far two kernel sets happen to be apart. On
         pose_landmark_full there is a tensor that the two compute to within 2.8e-4 on one input, and that such nudges
@@ -74,10 +74,7 @@ class TracedReference:
         """
         moved: dict[Ref, float] = {}
         for seed in range(NUDGES):
-            rng = np.random.default_rng(seed)
-            towards = [np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf) for array in inputs]
-            nudged = [np.nextafter(array, to.astype(np.float32)) for array, to in zip(inputs, towards, strict=True)]
-            for value, distance in self._distances(self._plain, nudged, plain).items():
+            for value, distance in self._distances(self._plain, nudged(inputs, seed), plain).items():
                 moved[value] = max(moved.get(value, 0.0), distance)
         return moved
 

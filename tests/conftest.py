@@ -19,6 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before anything that has kernels is imported; processes that tests start inherit it."""
     os.environ.pop("FORCE_COLOR", None)  # what makes tox's or CI's output coloured would put escapes into results
     os.environ.update(SETTINGS.get(config.getoption("kernels"), {}))
+    if hasattr(config, "workerinput"):  # each has a core: PyTorch's threads would wait for each other's
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -20,9 +20,10 @@ Inputs = Sequence[list[Array]]
 
 
 def right_runs(model: Any, file: Model) -> list[Run]:
-    """Three ways to run what has not been changed: the Keras model first, then LiteRT's two kernel sets."""
+    """Ways to run what has not been changed: the Keras model first, then the original in all its ways."""
     reference = Reference(file)
-    return [_remembered(run) for run in (keras_runner(model), reference.plain, reference.xnnpack)]
+    runs = (keras_runner(model), reference.plain, reference.xnnpack, reference.nudged)
+    return [_remembered(run) for run in runs]
 
 
 @cache

@@ -12,12 +12,14 @@ import parity
 from converter.errors import VerificationImpossible
 from fixtures.builder import Builder
 from parity.compare import RELATIVE, SPREADS, Verdict, compare
+from parity.reference import Reference
 from parity.runners import Run
 from parity.verification import RANGES, agreement, seeded_inputs
 from tests.lazy import keras, odd_layers
 from tests.models import fresh, original, shared
 
 NAME = "palm_detection_full"
+SENSITIVE = "pose_landmark_full"  # without a spread, its segmentation is off by a hundred times the limit
 REFERENCE = np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 3, 4)
 OTHER_KERNELS = REFERENCE + np.float32(1e-6)
 
@@ -193,3 +195,24 @@ def test_absence_and_other_shapes_never_pass() -> None:
 
 def test_nothing_compared_is_not_a_success() -> None:
     assert not parity.verification.Verification((), 6, ()).ok
+
+
+def test_before_a_model_is_called_wrong_its_input_is_rounded_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here LiteRT's kernel sets agree to the last bit, which nobody else does."""
+
+    def agreeing(model: Any) -> Reference:
+        reference = Reference(model)
+        reference.xnnpack = reference.plain
+        return reference
+
+    monkeypatch.setattr(parity.verification, "Reference", agreeing)
+    found = parity.verify(original(SENSITIVE), shared(SENSITIVE), seeds=1)
+    assert found.ok, found.as_dict()
+    assert all(comparison.spread > 0 for comparison in found.comparisons)
+    model = fresh(SENSITIVE)
+    change(
+        model, model.trainable_variables[0].path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values)
+    )
+    assert not parity.verify(original(SENSITIVE), model, seeds=1).ok
+    monkeypatch.setattr(Reference, "nudged", lambda self, inputs: self.plain(inputs))
+    assert not parity.verify(original(SENSITIVE), shared(SENSITIVE), seeds=1).ok
