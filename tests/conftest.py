@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With other kernels what compares numbers: the parity suite on all models, others on those that stand for them."""
+    """With other kernels what compares numbers, on the models that stand for others unless it is to be all."""
     if config.getoption("kernels"):
         left_out = [item for item in items if item.get_closest_marker("one_setting") or _is_one_of_many(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -39,7 +39,7 @@ def _is_one_of_many(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
     name = parameters.params.get("name") if parameters else None
     is_model = name in NAMES or name in DETECTORS
-    return is_model and name not in REPRESENTATIVES and not item.get_closest_marker("parity")
+    return is_model and name not in REPRESENTATIVES and not item.get_closest_marker("every_setting")
 
 
 @pytest.fixture(autouse=True)

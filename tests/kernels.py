@@ -1,7 +1,7 @@
 """Other kernels than this machine would choose by itself, so that what holds for one set only shows everywhere.
 
 `pytest --kernels NAME` runs tests with one of these settings: not those that are marked `one_setting`, and where a test
-is there for every model, only a few of them (in the parity suite all).
+is there for every model, with a few of them unless it is marked `every_setting`.
 """
 
 from collections.abc import Mapping

@@ -39,6 +39,7 @@ def assert_exports(name: str, model: Any) -> None:
     assert converter.convert(data).output_shape == model.output_shape
 
 
+@pytest.mark.every_setting
 @pytest.mark.parametrize("name", models.most_in_parity([*models.NAMES, models.PALM_2019]))
 def test_new_input_channels_change_nothing(name: str) -> None:
     """Their kernels are zero, everything else is as it was, and so outputs are, whatever the new channel holds."""

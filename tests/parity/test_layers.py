@@ -24,6 +24,7 @@ def file_and_candidate(name: str) -> tuple[Model, Any]:
     return models.original(name), models.shared(name)
 
 
+@pytest.mark.every_setting
 @pytest.mark.parametrize("name", [*models.NAMES, *networks.TRANSFERS])
 def test_every_layer(name: str, subtests: pytest.Subtests) -> None:
     file, candidate = file_and_candidate(name)

@@ -61,9 +61,7 @@ def data() -> bytes:
     return to_onnx(models.original(NAME), models.shared(NAME))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.parity) for n in models.NAMES]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.onnx) for n in models.NAMES])
 def test_onnx_runtime_computes_the_same(name: str) -> None:
     original, model = models.original(name), models.shared(name)
     data = to_onnx(original, model)

@@ -1,6 +1,6 @@
 """A third opinion: tf2onnx reads the `.tflite` files with code that is not ours, ONNX Runtime has kernels of its own.
 
-tox -e parity -- -k third_opinion
+tox -e onnx -- -k third_opinion
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from tests import models
 from tests.onnx_files import first_kernel
 
 pytestmark = [
-    pytest.mark.parity,
+    pytest.mark.onnx,
     pytest.mark.one_setting,  # ONNX Runtime's kernels cannot be chosen
     pytest.mark.filterwarnings("ignore"),  # tf2onnx still uses TensorFlow's old interpreter
 ]
