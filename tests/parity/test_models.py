@@ -34,7 +34,6 @@ def batch(name: str) -> list[Any]:
     return [np.concatenate(values) for values in zip(*seeded_inputs(original(name).graph, seeds=1), strict=True)]
 
 
-@pytest.mark.every_setting
 @pytest.mark.parametrize("name", NAMES)
 def test_agrees_with_the_original(name: str) -> None:
     verification = parity.verify(original(name), shared(name))
