@@ -10,9 +10,11 @@ from tests.kernels import SETTINGS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kernels`."""
+    """What a run leaves out."""
     text = "run what compares numbers with other kernels than this machine's own (see tests/kernels.py)"
     parser.addoption("--kernels", choices=sorted(SETTINGS), help=text)
+    text = "where a test is there for every model, run it for those that stand for the others; --kernels does, too"
+    parser.addoption("--representatives", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,12 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With other kernels what compares numbers, on the models that stand for others unless it is to be all."""
-    if config.getoption("kernels"):
-        left_out = [item for item in items if item.get_closest_marker("one_setting") or _is_one_of_many(item)]
-        config.hook.pytest_deselected(items=left_out)
-        others = set(left_out)
-        items[:] = [item for item in items if item not in others]
+    """Leave out what `--kernels` and `--representatives` say."""
+    kernels, few = config.getoption("kernels"), config.getoption("representatives")
+    left_out = {
+        item
+        for item in items
+        if (kernels and item.get_closest_marker("one_setting")) or ((kernels or few) and _is_one_of_many(item))
+    }
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _is_one_of_many(item: pytest.Item) -> bool:

@@ -1,6 +1,6 @@
 """A third opinion: tf2onnx reads the `.tflite` files with code that is not ours, ONNX Runtime has kernels of its own.
 
-tox -e onnx -- -k third_opinion
+tox -e parity -- -m onnx -k third_opinion
 """
 
 from collections.abc import Sequence
