@@ -30,7 +30,7 @@ class Part:
 
     Attributes:
         weights: The node's name for a weight → the layer's.
-        channels: Of its result, where they are not those of the layer's.
+        channels: Of its result, where they are not the layer's.
     """
 
     kind: str

@@ -44,7 +44,8 @@ class Comparison:
         name: The output's.
         shape: The original's, over all inputs.
         error: Largest absolute difference; NaN where it cannot be measured.
-        spread: Largest absolute difference between the original's two kernel sets.
+        spread: Largest absolute difference between ways to run the original: with its two kernel sets, or where that
+            explains too little, with its input rounded otherwise.
         span: Extent of the original's values, zero included.
         limit: What `error` may be.
     """
@@ -71,20 +72,18 @@ class Comparison:
         }
 
 
-def compare(
-    name: str, candidate: Array | None, plain: Array, xnnpack: Array, *, kernel_error: float = 0.0
-) -> Comparison:
+def compare(name: str, candidate: Array | None, plain: Array, other: Array, *, kernel_error: float = 0.0) -> Comparison:
     """Compare one output.
 
     Args:
         name: The output's.
         candidate: What the candidate gave; None if it has no such output.
         plain: The original's, with plain kernels.
-        xnnpack: The original's, with XNNPACK.
+        other: The original's, run otherwise: with XNNPACK, say.
         kernel_error: What the candidate's runtime is known to be off by here, whatever the model.
     """
-    finite = bool(np.isfinite(plain).all() and np.isfinite(xnnpack).all())
-    spread = float(np.abs(plain - xnnpack).max(initial=0)) if finite else 0.0
+    finite = bool(np.isfinite(plain).all() and np.isfinite(other).all())
+    spread = float(np.abs(plain - other).max(initial=0)) if finite else 0.0
     span = float(plain.max(initial=0) - plain.min(initial=0)) if finite else 0.0
     limit = max(SPREADS * spread, RELATIVE * span) + kernel_error
     error = float("nan")

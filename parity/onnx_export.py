@@ -90,7 +90,9 @@ def verify_onnx(
     inputs = seeded_inputs(exact.graph, verified.inputs // len(RANGES))
     names = [exact.graph.tensors[index].name for index in exact.graph.outputs]
     errors = kernel_errors(data, names)
-    comparisons = agreement(names, inputs, candidate.run, known, kernel_errors=errors, progress=progress)
+    comparisons = agreement(
+        names, inputs, candidate.run, known, otherwise=reference.nudged, kernel_errors=errors, progress=progress
+    )
     return Verification(comparisons, len(inputs), tuple(reference.notes), "ONNX Runtime")
 
 
@@ -121,8 +123,8 @@ def _converted(graph: Graph, model: Any) -> Any:
 
     with importing("onnx", "writing ONNX"):
         import onnx  # noqa: F401 - says at once what is missing
-        import tensorflow as tf
         import tf2onnx
+    import tensorflow as tf
 
     def call(*inputs: Any) -> Any:
         return keras.tree.flatten(model(list(inputs) if len(inputs) > 1 else inputs[0], training=False))

@@ -15,6 +15,8 @@ from parity.runners import Array, Kernels, LiteRT, Run, keras_runner
 def nudged(inputs: Sequence[Array], seed: int = 0) -> list[Array]:
     """Every number moved to a neighbour of float32, up or down at random: as if it had been rounded otherwise.
 
+    A zero stays as good as zero: of an input that is nothing else this shows nothing.
+
     Args:
         inputs: One float32 array per input.
         seed: Which way each goes.

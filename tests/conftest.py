@@ -10,7 +10,7 @@ from tests.kernels import SETTINGS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What a run leaves out."""
+    """Other kernels, and fewer models."""
     text = "run what compares numbers with other kernels than this machine's own (see tests/kernels.py)"
     parser.addoption("--kernels", choices=sorted(SETTINGS), help=text)
     text = "where a test is there for every model, run it for those that stand for the others; --kernels does, too"

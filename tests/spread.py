@@ -29,7 +29,7 @@ def right_runs(model: Any, file: Model) -> list[Run]:
 @cache
 def right_runs_of(name: str) -> list[Run]:
     """The same of a model that tests share."""
-    return right_runs(models.shared(name), models.original(name))
+    return right_runs(models.fresh(name), models.original(name))
 
 
 def _remembered(run: Run) -> Run:

@@ -1,6 +1,7 @@
 """What the tests themselves rely on: that it fails where it should."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -54,8 +55,9 @@ def test_shared_model_that_was_changed_is_noticed() -> None:
     assert shared(TINY) is not model
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the switches are x86-64's")
 def test_other_kernels_are_other_kernels() -> None:
-    """If a library no longer read its variable, all settings would be one."""
+    """If TensorFlow no longer read its switch, both settings would be one."""
     made = {}
     for name, setting in SETTINGS.items():
         done = subprocess.run(

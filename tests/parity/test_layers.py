@@ -1,6 +1,6 @@
 """The parity suite: one test per model, one subtest per layer, so that a failure says which layer broke.
 
-tox -e parity -- -k test_layers -k palm_detection_full
+tox -e parity -- -k "test_every_layer and palm_detection_full"
 """
 
 from typing import Any

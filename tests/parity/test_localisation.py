@@ -50,7 +50,7 @@ def cases() -> list[Any]:
 
 
 def changes_outputs(layers: tuple[LayerResult, ...]) -> bool:
-    """By more than `unlite convert` would let pass."""
+    """By more than the kernel spread explains."""
     outputs = [layer for layer in layers if layer.is_output]
     limits = {layer.tensor: max(SPREADS * layer.spread, RELATIVE * layer.span) for layer in outputs}
     errors = {layer.tensor: layer.chained.max_abs if layer.chained else None for layer in outputs}

@@ -1,6 +1,6 @@
 """The wheel by itself: every file is in it, and every command does its main job in an empty folder.
 
-Nothing of the checkout is imported here, lest it stand in for what the wheel lacks.
+Nothing of the checkout's packages is imported here, lest it stand in for what the wheel lacks.
 """
 
 import argparse
