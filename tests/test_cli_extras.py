@@ -45,6 +45,12 @@ def extra_of(module: str) -> str:
     return next(extra for extra, packages in EXTRAS.items() if module in packages)
 
 
+def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed, also where another test has imported parts of it."""
+    for name in [module, *(loaded for loaded in sys.modules if loaded.startswith(f"{module}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
 @pytest.mark.parametrize(
     ("module", "arguments", "what"),
     [
@@ -72,7 +78,7 @@ def test_command_that_needs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     extra = extra_of(module)
-    monkeypatch.setitem(sys.modules, module, None)
+    hide(module, monkeypatch)
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {what}")
@@ -103,7 +109,7 @@ def test_function_that_needs_it(
     what: str, module: str, call: Callable[[], Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = extra_of(module)
-    monkeypatch.setitem(sys.modules, module, None)
+    hide(module, monkeypatch)
     reason = rf"{what} needs {EXTRAS[extra][module]}: .*{module}.*\nhint: pip install 'unlite\[{extra}\]'"
     with pytest.raises(MissingBackend, match=reason):
         call()
