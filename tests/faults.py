@@ -24,3 +24,6 @@ WEIGHTS = (
     "bn_epsilon_ignored",
     "weight_off_by_1_percent",
 )
+
+# What is counted of each.
+COLUMNS = ("mutants", "change an output", "layer named", "found by the audit")

@@ -12,10 +12,9 @@ from parity.compare import RELATIVE, SPREADS
 from parity.layerwise import LayerResult, Original
 from parity.report import match_candidate, report, run_original
 from parity.verification import seeded_inputs
-from tests.faults import SETTINGS, WEIGHTS
+from tests.faults import COLUMNS, SETTINGS, WEIGHTS
 from tests.lazy import mutants
 from tests.networks import TRANSFERS, original, transferred
-from tests.parity.conftest import COLUMNS
 
 pytestmark = pytest.mark.parity
 
