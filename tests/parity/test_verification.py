@@ -235,7 +235,7 @@ def test_before_a_model_is_called_wrong_its_input_is_rounded_otherwise(monkeypat
     # At most 0.40 of the limit with one seed (AMD with AVX-512).
     found = parity.verify(original(SENSITIVE), shared(SENSITIVE), seeds=2)
     assert found.ok, found.as_dict()
-    assert all(comparison.spread > 0 for comparison in found.comparisons)
+    assert any(comparison.spread > 0 for comparison in found.comparisons)  # of what would differ
     model = fresh(SENSITIVE)
     change(
         model, model.trainable_variables[0].path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values)
