@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from converter import writer
-from converter.graph import Model
-from converter.reader import read
-from parity import naive
-from parity.runners import Array
+from converter.tflite.model import Model
+from converter.tflite.reader import read
+from converter.write import writer
+from parity.runners.types import Array
+from unlite.cost import naive
 
 OURS = "`unlite export`"
 KERAS = 'Keras: `model.export(format="litert")`'

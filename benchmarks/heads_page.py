@@ -9,16 +9,17 @@ import numpy as np
 
 from benchmarks.exports import exports, operators
 from converter.errors import VerificationImpossible
-from converter.saving import whole_file
-from parity.heads import measure
-from parity.heads_plot import write_plot
-from parity.heads_report import cells
-from parity.heads_verdict import Heads
-from parity.latency import interleave
-from parity.runners import Array, LiteRT
-from parity.runtimes import RUNTIMES, parse_runtimes
-from parity.verification import seeded_inputs
+from converter.files import whole_file
+from parity.inputs.seeded import seeded_inputs
+from parity.runners.litert import LiteRT
+from parity.runners.types import Array
 from tests.models import fresh, original
+from unlite.commands.heads_report import cells
+from unlite.cost.latency import interleave
+from unlite.cost.measure import measure
+from unlite.cost.plot import write_plot
+from unlite.cost.runtimes import RUNTIMES, parse_runtimes
+from unlite.cost.verdict import Heads
 
 NAME = "palm_detection_full"
 DOCS = Path(__file__).parent.parent / "docs"

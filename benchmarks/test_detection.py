@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.detectors import find
+from converter.detectors.table import find
 from fixtures.detection_cases import raw_tensors
-from parity.detection.decoding import decode, suppress
-from parity.detection.sampling import Floats
+from unlite.detection.decoding import decode, suppress
+from unlite.detection.sampling import Floats
 
 PALM = find("palm")
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from benchmarks.exports import OURS, exports, operators
-from converter import writer
-from parity.latency import interleave
-from parity.runners import LiteRT
-from parity.verification import seeded_inputs
-from tests.converter.test_writer import trained
+from converter.write import writer
+from parity.inputs.seeded import seeded_inputs
+from parity.runners.litert import LiteRT
+from tests.converter.write.test_writer import trained
 from tests.models import fresh, original
+from unlite.cost.latency import interleave
 
 DETECTORS = ("palm_detection_lite", "palm_detection_full", "face_detection_short_range", "pose_detection")
 ROUNDS = 150

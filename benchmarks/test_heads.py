@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from converter.heads import Design
-from parity.heads import CLASSES, DESIGNS, measure
-from parity.heads_bench import Bench, Variant
-from parity.runners import Run
-from parity.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
+from converter.surgery.heads import Design
+from parity.runners.types import Run
 from tests.models import original
+from unlite.cost.bench import Bench, Variant
+from unlite.cost.measure import CLASSES, DESIGNS, measure
+from unlite.cost.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 
 NAME = "palm_detection_full"
 # Those that take seconds to prepare for one model: `python -m benchmarks.heads_page` measures their whole curve.

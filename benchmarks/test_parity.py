@@ -10,9 +10,10 @@ import pytest
 
 import converter
 from converter import zoo
-from parity.checking import check
-from parity.runners import LiteRT, keras_runner
-from parity.verification import seeded_inputs
+from parity.inputs.seeded import seeded_inputs
+from parity.layerwise.check import check
+from parity.runners.keras import keras_runner
+from parity.runners.litert import LiteRT
 
 NAME, ROUNDS = "palm_detection_full", 7
 

@@ -14,16 +14,16 @@ Importing this package imports neither Keras nor numpy; `convert`, `save` and `l
 import os
 from typing import TYPE_CHECKING
 
-from converter.blueprint import blueprint
+from converter.blueprints.build import blueprint
+from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import UnliteError
-from converter.graph import Graph, Model
-from converter.reader import Source, read
-from converter.specs import Blueprint, LayerSpec
+from converter.tflite.model import Graph, Model
+from converter.tflite.reader import Source, read
 
 if TYPE_CHECKING:
     import keras
 
-    from converter.rebuild import Progress
+    from converter.rebuild.model import Progress
 
 __version__ = "0.1.0"
 __all__ = ["Blueprint", "Graph", "LayerSpec", "Model", "UnliteError", "blueprint", "convert", "load", "read", "save"]
@@ -47,7 +47,7 @@ def convert(source: Source | Model, *, name: str | None = None, progress: "Progr
         UnsupportedModel: It has several subgraphs, or inputs that are not float32.
         MissingBackend: Keras or its back end is not installed.
     """
-    from converter.rebuild import rebuild
+    from converter.rebuild.model import rebuild
 
     model = source if isinstance(source, Model) else read(source)
     return rebuild(blueprint(model.graph, name or model.name), progress)
@@ -59,7 +59,7 @@ def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
     Raises:
         OutputNotWritten: The path has another suffix or cannot be written.
     """
-    from converter.saving import save
+    from converter.rebuild.saving import save
 
     save(model, path)
 
@@ -71,6 +71,6 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
         ModelNotFound: There is no such file.
         MalformedModel: It is no `.keras` file, or one that needs other layers.
     """
-    from converter.saving import load
+    from converter.rebuild.saving import load
 
     return load(path)

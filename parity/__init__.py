@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from converter.graph import Model
-    from converter.overrides import Override
-    from converter.reader import Source
-    from parity.layerwise import ParityReport
-    from parity.verification import Verification
+    from converter.match.overrides import Override
+    from converter.tflite.model import Model
+    from converter.tflite.reader import Source
+    from parity.layerwise.results import ParityReport
+    from parity.outputs.verification import Verification
 
 __all__ = ["assert_parity", "layers", "verify"]
 
@@ -40,7 +40,7 @@ def verify(
     Raises:
         VerificationImpossible: LiteRT cannot run the original, or the candidate takes other inputs.
     """
-    from parity.verification import verify
+    from parity.outputs.verification import verify
 
     return verify(original, candidate, seeds, progress)
 
@@ -69,7 +69,7 @@ def layers(  # noqa: PLR0913 - settings, by keyword
     Raises:
         UnliteError: Something cannot be loaded, run or matched; the message says what to do.
     """
-    from parity.checking import check
+    from parity.layerwise.check import check
 
     return check(
         original,
@@ -96,7 +96,7 @@ def assert_parity(original: "Source | Model", candidate: Any, **settings: Any) -
     __tracebackhide__ = True
     report = layers(original, candidate, **settings)
     if not report.ok:
-        from parity.reports import parity_text
+        from parity.report.text import parity_text
 
         raise AssertionError(parity_text(report))
     return report

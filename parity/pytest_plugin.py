@@ -15,7 +15,7 @@ import parity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parity.layerwise import ParityReport
+    from parity.layerwise.results import ParityReport
 
 
 @pytest.fixture(scope="session", name="assert_parity")

@@ -2,11 +2,11 @@
 
 import pytest
 
-import unlite
+from unlite.commands.main import main
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of one command."""
-    code = unlite.main(list(arguments))
+    code = main(list(arguments))
     captured = capsys.readouterr()
     return code, captured.out, captured.err

@@ -10,8 +10,8 @@ import pytest
 
 import converter
 from converter import zoo
-from converter.graph import Model
-from converter.heads import replace_classes
+from converter.surgery.heads import replace_classes
+from converter.tflite.model import Model
 from fixtures.blazepalm_file import blaze_palm_file
 
 NAMES = sorted(zoo.known())

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 import converter
-from converter.graph import Model
-from converter.transfer import Plan, make_plan, transfer
+from converter.match.transfer import Plan, make_plan, transfer
+from converter.tflite.model import Model
 from fixtures.blazepalm_file import blaze_palm_file
-from parity.layerwise import Original
-from parity.report import run_original
+from parity.layerwise.original import Original, run_original
 from tests import models
 from tests.lazy import architectures
 

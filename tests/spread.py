@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from converter.graph import Model
-from parity.compare import Verdict, compare
-from parity.reference import Reference
-from parity.runners import Array, Run, keras_runner
+from converter.tflite.model import Model
+from parity.outputs.compare import Verdict, compare
+from parity.runners.keras import keras_runner
+from parity.runners.reference import Reference
+from parity.runners.types import Array, Run
 from tests import models
 
 Inputs = Sequence[list[Array]]

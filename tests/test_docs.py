@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import converter
-from parity.options import build_parser
-from unlite import COMMANDS
+from unlite.commands.main import COMMANDS
+from unlite.commands.options import build_parser
 
 pytestmark = pytest.mark.one_setting
 
@@ -115,7 +115,7 @@ def test_a_command_that_does_not_exist_is_found(text: str, message: str) -> None
 
 def test_an_import_that_does_not_exist_is_found() -> None:
     with pytest.raises(AssertionError, match=r"converter\.heads has no \{'replace_class'\}"):
-        check_imports("from converter.heads import replace_class")
+        check_imports("from converter.surgery.heads import replace_class")
 
 
 def test_a_link_that_leads_nowhere_is_found() -> None:

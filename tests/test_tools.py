@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.runners import Run
+from parity.runners.types import Run
 from tests import models
 from tests.kernels import SETTINGS
 from tests.spread import assert_within_spread

@@ -1,6 +1,6 @@
 """A detector's stages as layers: from pictures to input tensors, from raw tensors to boxes.
 
-Sources: see `parity.detection`, which has the same in numpy.
+Sources: see `unlite.detection`, which has the same in numpy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, ops
 
-from converter.detectors import Detector, anchors
+from converter.detectors.anchors import anchors
+from converter.detectors.letterbox import Padding, letterbox, offset_and_extent, whole
+from converter.detectors.table import Detector
 from converter.layers.base import ConfiguredLayer, Shape, register
-from converter.letterbox import Padding, letterbox, offset_and_extent, whole
 
 STEPS = 32  # OpenCV interpolates at 32nds of a pixel
 MAX_LOGIT = 100.0

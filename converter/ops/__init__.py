@@ -1,6 +1,6 @@
 """Every operator that can be converted: one function each, from an `OpView` to the Keras layers it stands for.
 
-To add one: write its function in the file where it belongs, and its case in `tests/converter/cases.py`.
+To add one: write its function in the file where it belongs, and its case in `tests/converter/ops/cases.py`.
 """
 
 from converter.ops import convolution, elementwise, mediapipe, pooling, resizing, shaping

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from converter.graph import Tensor
-from converter.layouts import (
+from converter.ops.layouts import (
     CONV_OHWI_TO_HWIO,
     DENSE_OI_TO_IO,
     SAME,
@@ -11,8 +10,9 @@ from converter.layouts import (
     depthwise_1hwo_to_hwim,
 )
 from converter.ops.registry import OPS
+from converter.ops.steps import Step, Weight
 from converter.ops.view import OpView
-from converter.specs import Step, Weight
+from converter.tflite.model import Tensor
 
 Pair = tuple[int, int]
 

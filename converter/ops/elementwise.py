@@ -1,10 +1,10 @@
 """Activations and arithmetic on equal or broadcast shapes."""
 
-from converter.graph import Tensor
-from converter.layouts import reshaped
+from converter.ops.layouts import reshaped
 from converter.ops.registry import OPS
+from converter.ops.steps import Step, Weight
 from converter.ops.view import OpView
-from converter.specs import Step, Weight
+from converter.tflite.model import Tensor
 
 
 @OPS.register("RELU")

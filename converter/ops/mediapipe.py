@@ -9,8 +9,8 @@ from typing import Any
 from converter.errors import MalformedModel
 from converter.ops.convolution import Kernel, transposed
 from converter.ops.registry import OPS
+from converter.ops.steps import Step
 from converter.ops.view import OpView
-from converter.specs import Step
 
 PADDING = {1: "same", 2: "valid"}
 

@@ -1,8 +1,8 @@
 """Pooling and means."""
 
 from converter.ops.registry import OPS
+from converter.ops.steps import Step
 from converter.ops.view import OpView
-from converter.specs import Step
 
 
 @OPS.register("MAX_POOL_2D")

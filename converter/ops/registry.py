@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from converter.ops.steps import Step
 from converter.ops.view import OpView
-from converter.specs import Step
 
 Lowering = Callable[[OpView], list[Step]]
 

@@ -2,8 +2,8 @@
 
 from converter.errors import MalformedModel
 from converter.ops.registry import OPS
+from converter.ops.steps import Step
 from converter.ops.view import OpView
-from converter.specs import Step
 
 
 @OPS.register("RESIZE_BILINEAR")

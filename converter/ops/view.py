@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import MalformedModel, UnsupportedOp
-from converter.graph import Graph, Op, Tensor
-from converter.specs import Step
+from converter.ops.steps import Step
+from converter.tflite.model import Graph, Op, Tensor
 
 # TFLite's fused activations as Keras spells them; each is exactly the same function. The schema has TANH and
 # SIGN_BIT as well, but LiteRT's float kernels compute without them: nobody knows which result was meant.

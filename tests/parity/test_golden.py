@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fixtures.make_golden import FOLDER, MODEL, OUTPUTS, SEEDS, differences, face_input
-from parity.compare import RELATIVE, SPREADS
-from parity.runners import keras_runner
+from parity.outputs.compare import RELATIVE, SPREADS
+from parity.runners.keras import keras_runner
 from tests.models import shared
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fixtures.mediapipe_runtime import run
-from parity.compare import Verdict, compare
-from parity.reference import Reference
-from parity.runners import keras_runner
-from parity.verification import seeded_inputs
+from parity.inputs.seeded import seeded_inputs
+from parity.outputs.compare import Verdict, compare
+from parity.runners.keras import keras_runner
+from parity.runners.reference import Reference
 from tests.models import NAMES, original, path, shared
 
 

@@ -22,13 +22,14 @@ import pytest
 import converter
 import parity
 import unlite
-from parity.detection.drawn import DrawnHand, draw
-from parity.options import build_parser
+from unlite.commands.main import COMMANDS
+from unlite.commands.options import build_parser
+from unlite.detection.drawn import DrawnHand, draw
 
 pytestmark = pytest.mark.wheel
 CHECKOUT = Path(__file__).parents[2]
 INSTALLED = Path(sysconfig.get_path("purelib"))
-PACKAGES = ("converter", "parity")
+PACKAGES = ("converter", "parity", "unlite")
 NAME = "face_detection_short_range"  # the smallest detector
 SECONDS = 300  # far more than any command takes
 
@@ -143,16 +144,16 @@ def test_what_is_tested_is_the_wheel(module: ModuleType) -> None:
 
 def test_every_file_is_installed() -> None:
     git = shutil.which("git") or "git"
-    command = [git, "-C", str(CHECKOUT), "ls-files", "-z", *PACKAGES, "unlite.py"]
+    command = [git, "-C", str(CHECKOUT), "ls-files", "-z", *PACKAGES]
     tracked = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
-    assert {"converter/zoo.toml", "parity/templates/parity.html.j2", "unlite.py"} <= set(tracked)
+    assert {"converter/zoo/zoo.toml", "parity/report/templates/parity.html.j2"} <= set(tracked)
     assert not_installed(tracked, INSTALLED) == []
 
 
 def test_file_that_is_not_installed_is_found(tmp_path: Path) -> None:
-    names = ["converter/__init__.py", "converter/zoo.toml", "parity/templates/parity.html.j2"]
+    names = ["converter/__init__.py", "converter/zoo/zoo.toml", "parity/report/templates/parity.html.j2"]
     for name in names[:2]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(CHECKOUT / name, tmp_path / name)
     assert not_installed(names, tmp_path) == names[2:]
     (tmp_path / names[1]).write_text("of another version")
@@ -160,7 +161,7 @@ def test_file_that_is_not_installed_is_found(tmp_path: Path) -> None:
 
 
 def test_every_command_has_a_job() -> None:
-    assert set(verbs(build_parser(unlite.COMMANDS))) == set(JOBS)
+    assert set(verbs(build_parser(COMMANDS))) == set(JOBS)
 
 
 @pytest.mark.parametrize(

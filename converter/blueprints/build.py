@@ -1,0 +1,163 @@
+"""The one idea: what every operator means in Keras, as plain data.
+
+`blueprint(graph)` asks `converter.ops` for each operator's layers. Everything else (rebuilding, and later
+matching, auditing and writing back) reads the result. Neither Keras nor numpy is imported here.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from converter.blueprints.naming import Namer, safe
+from converter.blueprints.specs import Blueprint, LayerSpec
+from converter.errors import MalformedModel, UnliteError, UnsupportedModel, UnsupportedOp
+from converter.ops import OPS, OpView
+from converter.ops.node import Ref
+from converter.ops.steps import Step
+from converter.passes.storage import fold_storage
+from converter.tflite.model import Graph, Op
+
+# What operators may read: weights, and integers that say how (shapes, axes, paddings).
+CONSTANT_TYPES = ("FLOAT32", "INT32", "INT64")
+
+
+def lower(op: Op, graph: Graph) -> list[Step]:
+    """The Keras layers of one operator, as a chain.
+
+    Args:
+        op: An operator of `graph`.
+        graph: The graph after `fold_storage`.
+
+    Raises:
+        UnsupportedOp: There is no Keras equivalent; the message says of what and why.
+        MalformedModel: The operator contradicts itself.
+    """
+    view = OpView(op, graph)
+    if op.kind not in OPS:
+        raise view.unsupported(f"this {'custom ' * op.is_custom}op has no Keras equivalent here")
+    for tensor in (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index is not None):
+        if tensor.dtype != "FLOAT32" and (tensor.storage is None or tensor.dtype not in CONSTANT_TYPES):
+            raise view.unsupported(f"{tensor} is {tensor.dtype}; only float32 graphs can be trained")
+    return OPS[op.kind](view)
+
+
+def _lower_all(graph: Graph) -> tuple[dict[int, list[Step]], list[UnliteError]]:
+    steps: dict[int, list[Step]] = {}
+    problems: list[UnliteError] = []
+    for op in graph.ops:
+        try:
+            steps[op.index] = lower(op, graph)
+        except (UnsupportedOp, MalformedModel) as error:
+            problems.append(error)
+    return steps, problems
+
+
+def survey(graph: Graph) -> list[UnliteError]:
+    """Why `graph` cannot be converted: one error per operator that no Keras layer stands for."""
+    return _lower_all(fold_storage(graph))[1]
+
+
+def blueprint(graph: Graph, name: str = "model") -> Blueprint:
+    """Say what every operator of `graph` is in Keras.
+
+    Args:
+        graph: As read from the file.
+        name: What the Keras model will be called.
+
+    Raises:
+        UnsupportedOp: At least one operator has no Keras equivalent; all of them are listed.
+        UnsupportedModel: Its inputs or outputs are nothing that a Keras model can have.
+        MalformedModel: An operator contradicts itself.
+    """
+    graph = fold_storage(graph)
+    _check_ends(graph)
+    steps, problems = _lower_all(graph)
+    for problem in problems:
+        if isinstance(problem, MalformedModel):
+            raise problem
+    if problems:
+        hint = f"`unlite inspect` lists what a model needs; known here: {', '.join(sorted(OPS))}"
+        raise UnsupportedOp("\n".join(str(problem) for problem in problems), hint)
+    namer = Namer(graph, name)
+    inputs = {namer.input(graph.tensors[index].name): index for index in graph.inputs}
+    specs = [spec for op in graph.ops for spec in _specs(op, steps[op.index], graph, namer)]
+    outputs, identities = _outputs(graph, specs, namer)
+    used = _used([*specs, *identities], outputs)
+    _check_operands(used, graph)
+    return Blueprint(namer.model, graph, tuple(used), inputs, outputs)
+
+
+def _check_ends(graph: Graph) -> None:
+    if not graph.outputs or len(set(graph.inputs)) < len(graph.inputs):
+        raise UnsupportedModel("it has no outputs, or the same input twice")
+    for tensor in (graph.tensors[index] for index in graph.inputs):
+        if not tensor.shape or tensor.storage:
+            raise UnsupportedModel(
+                f"input {tensor} is a {'constant' if tensor.storage else 'scalar without a batch axis'}"
+            )
+        if tensor.dtype != "FLOAT32":
+            raise UnsupportedModel(
+                f"input {tensor} is {tensor.dtype}; only float32 graphs can be trained",
+                hint="use the float (or float16) version of the model, not the quantized one",
+            )
+        if -1 in tensor.shape_signature[1:]:
+            raise UnsupportedModel(
+                f"input {tensor} leaves more axes free than the batch: {tensor.shape_signature}",
+                hint="export the model with a fixed input size",
+            )
+    for tensor in (graph.tensors[index] for index in graph.outputs):
+        if tensor.storage:
+            raise UnsupportedModel(f"output {tensor} is a constant: no layer computes it")
+
+
+def _check_operands(specs: list[LayerSpec], graph: Graph) -> None:
+    made: set[Ref] = set(graph.inputs)
+    for spec in specs:
+        for ref in spec.inputs:
+            if ref not in made:
+                what = graph.tensors[ref] if isinstance(ref, int) else ref
+                raise UnsupportedModel(f"{spec.op} reads {what}, which no layer computes (state, or no elements)")
+        made.update(spec.outputs)
+
+
+def _specs(op: Op, steps: list[Step], graph: Graph, namer: Namer) -> Iterator[LayerSpec]:
+    previous: Ref = ""
+    for number, step in enumerate(steps):
+        is_last = number == len(steps) - 1
+        if step.inputs:
+            inputs = tuple(previous if ref is None else ref for ref in step.inputs)
+        elif number:
+            inputs = (previous,)
+        else:
+            inputs = tuple(i for i in op.inputs if i is not None and graph.tensors[i].storage is None)
+        outputs: tuple[Ref, ...] = op.outputs if is_last else (f"{op.index}:{number}",)
+        kernel = graph.tensors[step.weights["kernel"].tensor].name if "kernel" in step.weights else None
+        name = namer.layer(step.layer, kernel, graph.tensors[op.outputs[0]].name, is_last=is_last)
+        yield LayerSpec(name, step.layer, step.config, step.weights, inputs, outputs, op)
+        previous = outputs[0]
+
+
+def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[str, Ref], list[LayerSpec]]:
+    """Keras names a model's outputs after the layers that give them: where those differ, add an `Identity`."""
+    last = {spec.outputs[0]: spec for spec in specs if len(spec.outputs) == 1}
+    outputs: dict[str, Ref] = {}
+    identities = []
+    for position, index in enumerate(graph.outputs):
+        made_by = last.get(index)
+        if made_by and made_by.name == safe(graph.tensors[index].name) and made_by.name not in outputs:
+            outputs[made_by.name] = index
+            continue
+        name, ref = namer.output(graph.tensors[index].name), f"output:{position}"
+        op = made_by.op if made_by else Op(-1, "IDENTITY", (index,), (index,), {})
+        identities.append(LayerSpec(name, "Identity", {}, {}, (index,), (ref,), op))
+        outputs[name] = ref
+    return outputs, identities
+
+
+def _used(specs: list[LayerSpec], outputs: Mapping[str, Ref]) -> list[LayerSpec]:
+    """Drop layers that no output depends on: Keras would leave them out as well."""
+    needed = set(outputs.values())
+    kept = []
+    for spec in reversed(specs):
+        if needed.intersection(spec.outputs):
+            needed.update(spec.inputs)
+            kept.append(spec)
+    return kept[::-1]

@@ -1,0 +1,1 @@
+"""Two networks in the same form: which step is which, where settings differ, and weights moved across."""

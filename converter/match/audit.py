@@ -1,0 +1,207 @@
+"""What the two models' settings say, without running them: where they differ, one sentence each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from converter.match.matching import Match, Matching
+from converter.match.network import Network
+from converter.ops.node import COMMUTATIVE, Node, Ref
+
+# Settings that no Keras user wrote in this form, explained.
+UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}
+# What decides how many pixels `same` padding adds.
+WINDOW = ("kernel_size", "pool_size", "strides", "dilation_rate")
+# What is there on one side only by design: a batch normalization that the file has folded away.
+OWN = ("batch_norm", "epsilon")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference.
+
+    Attributes:
+        layer: The model's layer; where it has none, the one that comes before.
+        op: What the file has, e.g. `op #37 MAX_POOL_2D`; empty if it has nothing.
+        message: The difference, starting with the layer's name.
+        ours: The file's node.
+        theirs: The model's node.
+    """
+
+    layer: str
+    op: str
+    message: str
+    ours: Node | None = None
+    theirs: Node | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"layer": self.layer, "op": self.op, "message": self.message}
+
+
+def audit(ours: Network, theirs: Network, matching: Matching) -> list[Finding]:
+    """Compare the settings of everything that was matched, in the file's order.
+
+    Args:
+        ours: What the file computes.
+        theirs: What the model computes.
+        matching: Which node is which.
+    """
+    wiring = _Wiring(ours, theirs, matching)
+    found: list[Finding] = []
+    for pair in matching.matches:
+        found += _one_side_only(pair, wiring)
+        if pair.ours and pair.theirs:
+            messages = [*settings(pair.ours, pair.theirs), *wiring.differences(pair.ours, pair.theirs)]
+            found += [_finding(pair, message) for message in messages]
+    for node in matching.open_ours:
+        found.append(Finding(node.name, op_of(node), f"{node.name}: the model has no {node.kind} for this", node))
+    for node in matching.open_theirs:
+        found.append(Finding(node.name, "", f"{node.name}: the file has nothing like this {node.kind}", None, node))
+    return found + list(_ends(ours, theirs, matching))
+
+
+def op_of(node: Node) -> str:
+    """The file's operator that a node stands for, in words."""
+    return str(node.origin.op)
+
+
+def _finding(pair: Match, message: str) -> Finding:
+    name = (pair.theirs or pair.node).name
+    return Finding(name, op_of(pair.ours) if pair.ours else "", f"{name}: {message}", pair.ours, pair.theirs)
+
+
+def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
+    if pair.theirs is None and pair.ours is not None:
+        before = wiring.name_of(pair.values[0][1])
+        message = f"{before}: {_describe(pair.ours)} is missing after it ({pair.ours.name} in the file)"
+        yield Finding(before, op_of(pair.ours), message, pair.ours)
+    elif pair.ours is None and pair.theirs is not None:
+        yield _finding(pair, f"the file has no {_describe(pair.theirs)} here")
+
+
+def _describe(node: Node) -> str:
+    return str(node.config["function"]) if node.kind == "activation" else node.kind.replace("_", " ")
+
+
+def settings(ours: Node, theirs: Node) -> Iterator[str]:
+    """How two nodes differ by themselves, without the layer's name."""
+    if ours.kind != theirs.kind:
+        yield f"it is {_article(_describe(theirs))}, the file has {_article(_describe(ours))}"
+    else:
+        for name in dict.fromkeys((*ours.config, *theirs.config)):
+            left, right = ours.config.get(name), theirs.config.get(name)
+            if name not in OWN and left != right and not _is_moot(name, ours, theirs):
+                unit = f" {UNITS[name]}" if name in UNITS else ""
+                yield f"{name} is {_show(right)}, the file has {_show(left)}{unit}"
+    for name in (name for name in ours.weights if name in theirs.weights):
+        left_shape, right_shape = ours.weights[name].shape, theirs.weights[name].shape
+        if left_shape != right_shape:
+            yield f"{name} has shape {right_shape}, the file has {left_shape}"
+
+
+def _is_moot(name: str, ours: Node, theirs: Node) -> bool:
+    """Whether a setting follows from another one.
+
+    `same` padding comes to other pixels with another window. A PReLU over axes of extent 1 may share them or not:
+    the shape of alpha says what counts.
+    """
+    if name == "padding":
+        return any(ours.config.get(cause) != theirs.config.get(cause) for cause in WINDOW)
+    return name == "shared_axes" and ours.weights["alpha"].shape == theirs.weights["alpha"].shape
+
+
+def _show(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+class _Wiring:
+    """Who reads what, in terms of the other side."""
+
+    def __init__(self, ours: Network, theirs: Network, matching: Matching) -> None:
+        self._partners: dict[Ref, set[Ref]] = {}
+        known: set[Ref] = set()
+        pairs = [pair for m in matching.matches for pair in m.values]
+        pairs += [(left, right) for (_, left), (_, right) in _input_pairs(ours, theirs, matching)]
+        for left, right in pairs:
+            self._partners.setdefault(left, set()).add(right)
+            known.add(right)
+        self._known = known
+        self._names: dict[Ref, str] = {value: name for name, value in theirs.inputs.items()}
+        self._names |= {value: node.name for node in theirs.nodes for value in node.outputs}
+        self._our_names = {value: name for name, value in ours.inputs.items()}
+        self._our_names |= {value: node.name for node in ours.nodes for value in node.outputs}
+
+    def name_of(self, value: Ref) -> str:
+        """The model's layer that computes a value."""
+        return self._names.get(value, str(value))
+
+    def differences(self, ours: Node, theirs: Node) -> Iterator[str]:
+        """Whether two matched nodes read the same values, in the same order where it matters."""
+        expected = [self._partners.get(value, set()) for value in ours.inputs]
+        if not all(expected) or not self._known.issuperset(theirs.inputs):
+            return  # something before them has no partner: reported there
+        if len(expected) != len(theirs.inputs):
+            yield f"it has {len(theirs.inputs)} operands, the file has {len(expected)}"
+            return
+        given = list(theirs.inputs)
+        in_order = all(value in options for value, options in zip(given, expected, strict=True))
+        if in_order or (ours.kind in COMMUTATIVE and _can_be_assigned(given, expected)):
+            return
+        what = "operands are" if len(given) > 1 else "operand is"
+        theirs_read = ", ".join(map(self.name_of, given))
+        ours_read = ", ".join(self._their_name(value) for value in ours.inputs)
+        yield f"its {what} {theirs_read}; the file has {ours_read}"
+
+    def _their_name(self, value: Ref) -> str:
+        partners = sorted(map(self.name_of, self._partners[value]))
+        return partners[0] if len(partners) == 1 else self._our_names.get(value, str(value))
+
+
+def _can_be_assigned(given: list[Ref], expected: list[set[Ref]]) -> bool:
+    if not given:
+        return True
+    return any(
+        given[0] in options and _can_be_assigned(given[1:], expected[:i] + expected[i + 1 :])
+        for i, options in enumerate(expected)
+    )
+
+
+def _input_pairs(ours: Network, theirs: Network, matching: Matching) -> Iterator[tuple[tuple[str, Ref], ...]]:
+    left, right = list(ours.inputs.items()), list(theirs.inputs.items())
+    for i, j in matching.inputs:
+        if j is not None:
+            yield left[i], right[j]
+
+
+def _ends(ours: Network, theirs: Network, matching: Matching) -> Iterator[Finding]:
+    for (name, left), (other, right) in _input_pairs(ours, theirs, matching):
+        if ours.shapes[left] != theirs.shapes[right]:
+            message = f"{other}: the input has shape {theirs.shapes[right]}, the file's {name} has {ours.shapes[left]}"
+            yield Finding(other, "", message)
+    if len(ours.inputs) != len(theirs.inputs):
+        yield Finding("inputs", "", f"inputs: the model has {len(theirs.inputs)}, the file has {len(ours.inputs)}")
+    for position, partner in matching.outputs:
+        yield from _output(ours, theirs, position, partner)
+    taken = {partner for _, partner in matching.outputs}
+    for position, (name, _) in enumerate(theirs.outputs):
+        if position not in taken:
+            yield Finding(name, "", f"output {position} ({name}): the file has no such output")
+
+
+def _output(ours: Network, theirs: Network, position: int, partner: int | None) -> Iterator[Finding]:
+    name, value = ours.outputs[position]
+    if partner is None:
+        yield Finding(name, "", f"{name}: the model has no such output")
+        return
+    their_name, their_value = theirs.outputs[partner]
+    shape, their_shape = ours.shapes.get(value), theirs.shapes.get(their_value)
+    if shape != their_shape:
+        message = f"output {partner}: it has shape {their_shape}, the file's {name} has {shape}"
+        yield Finding(their_name, "", message)
+    elif partner != position:
+        yield Finding(their_name, "", f"output {partner}: it is the file's output {position} ({name})")

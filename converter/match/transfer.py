@@ -1,0 +1,299 @@
+"""The file's weights into somebody's Keras model: first a plan that says everything, then all of it or nothing."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.blueprints.specs import Blueprint
+from converter.errors import BadOverride, PlanIncomplete
+from converter.match.canonical import network_of_blueprint
+from converter.match.identity import identity_variance
+from converter.match.matching import Evidence, Matching, match
+from converter.match.network import Network
+from converter.match.overrides import Open, Override
+from converter.match.trace import KerasNetwork, keras_network
+from converter.ops.layouts import SAME, Layout
+from converter.ops.node import Node, Slot
+from converter.ops.steps import Weight
+from converter.tflite.decode import decode
+from converter.tflite.model import Tensor
+
+NEAREST = 3  # candidates that a message lists
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One Keras variable and what it gets.
+
+    Attributes:
+        path: The variable's path.
+        variable: The variable.
+        tensor: The file's constant; None where the value follows from there being none.
+        layout: How its axes become Keras's.
+        constant: The value, where there is no tensor.
+        why: How the two were matched.
+        note: What is not a plain copy.
+    """
+
+    path: str
+    variable: Any
+    tensor: Tensor | None
+    layout: Layout
+    constant: NDArray[np.float32] | float
+    why: Evidence
+    note: str = ""
+
+    def value(self) -> NDArray[Any]:
+        """The array for the variable, in Keras's axis order."""
+        if self.tensor is None:
+            return np.broadcast_to(np.float32(self.constant), tuple(self.variable.shape))
+        return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor)))
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A tensor that nobody reads, or a variable that nobody feeds.
+
+    Attributes:
+        name: The tensor's name, or the variable's path.
+        layer: The layer that it belongs to.
+        shape: As its own side has it.
+        nearest: Candidates on the other side, best first.
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        nearest = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        return f"{self.name} {self.shape}{nearest}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which variable gets what, and what is left over. Making one changes nothing.
+
+    Attributes:
+        matching: Which layer is which.
+        assignments: One per variable that gets a value.
+        unread: Tensors that no variable takes.
+        unfed: Variables that no tensor feeds.
+        starter: The file's layers without a partner, for a table of overrides.
+        notes: What is left out without harm.
+        has_gaps_on_purpose: Whether something is left out because the user said so.
+    """
+
+    blueprint: Blueprint
+    candidate: KerasNetwork
+    ours: Network
+    matching: Matching
+    assignments: tuple[Assignment, ...]
+    unread: tuple[Leftover, ...]
+    unfed: tuple[Leftover, ...]
+    starter: tuple[Open, ...]
+    notes: tuple[str, ...]
+    has_gaps_on_purpose: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left over."""
+        return not self.unread and not self.unfed
+
+    def check(self) -> None:
+        """Raise if anything is left over.
+
+        Raises:
+            PlanIncomplete: The message lists all of it, with shapes and nearest candidates.
+        """
+        if self.is_complete:
+            return
+        lines = []
+        for what, leftovers in (
+            ("tensors that nobody reads", self.unread),
+            ("variables that nobody feeds", self.unfed),
+        ):
+            if leftovers:
+                lines.append(f"{len(leftovers)} {what}:")
+                lines += [f"  {leftover}" for leftover in leftovers]
+        for layer, candidates in self.matching.ambiguous.items():
+            lines.append(f"  {layer} might be any of: {', '.join(candidates)}")
+        raise PlanIncomplete(
+            "\n".join(["the plan has gaps, nothing was transferred", *lines]),
+            hint="say which belongs to which in a table of overrides (--write-overrides FILE writes one to start "
+            "from), or leave layers out on purpose with --allow-unfed 'PATTERN'",
+        )
+
+
+def make_plan(
+    blueprint: Blueprint, model: Any, overrides: Sequence[Override] = (), allow_unfed: Sequence[str] = ()
+) -> Plan:
+    """Say which weight of the file belongs to which variable of the model. Pure: the model is not touched.
+
+    Args:
+        blueprint: The file's.
+        model: A built `keras.Model`.
+        overrides: Pairs that names and graph do not give.
+        allow_unfed: Patterns (`classificator_*`) of layers, variables or tensors that may be left over.
+
+    Raises:
+        BadOverride: A row is wrong; the message quotes it.
+        UnsupportedModel: The model cannot be traced.
+    """
+    from converter.match.override_pairs import resolve
+
+    candidate = keras_network(model)
+    ours = network_of_blueprint(blueprint)
+    given = resolve(overrides, ours, candidate.network, blueprint)
+    matching = match(ours, candidate.network, given.nodes)
+    planner = _Planner(blueprint, candidate, matching)
+    planner.assign(given.assignments)
+    return planner.plan(ours, allow_unfed)
+
+
+def transfer(plan: Plan) -> None:
+    """Set the weights. All values are made and checked before the first variable changes.
+
+    Raises:
+        PlanIncomplete: Something is left over, or does not fit.
+    """
+    plan.check()
+    values = [(assignment, assignment.value()) for assignment in plan.assignments]
+    for assignment, value in values:
+        if value.shape != tuple(assignment.variable.shape):
+            raise PlanIncomplete(f"{assignment.tensor} has shape {value.shape}, {assignment.path} another one")
+    for assignment, value in values:
+        assignment.variable.assign(value)
+
+
+class _Planner:
+    """Collects assignments, and what is left over."""
+
+    def __init__(self, blueprint: Blueprint, candidate: KerasNetwork, matching: Matching) -> None:
+        self._blueprint, self._candidate, self._matching = blueprint, candidate, matching
+        self._tensors = blueprint.graph.tensors
+        self._made: dict[int, Assignment] = {}  # id of a variable
+        self._unread: list[tuple[Node, str]] = []
+        self._notes: list[str] = []
+
+    def assign(self, given: dict[int, tuple[Weight, Slot]]) -> None:
+        """Assign the weights of all matched layers; `given` are the pairs of weights that a row names itself."""
+        for weight, slot in given.values():
+            self._set(slot, self._tensors[weight.tensor], weight.layout, Evidence.OVERRIDE)
+        spoken_for = {weight.tensor for weight, _ in given.values()}
+        for pair in self._matching.matches:
+            if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
+                self._assign_pair(pair.ours, pair.theirs, pair.evidence, spoken_for)
+            elif pair.ours:
+                self._unread += [(pair.ours, attribute) for attribute in pair.ours.weights]
+        for node in self._matching.open_ours:
+            self._unread += [(node, attribute) for attribute in node.weights]
+
+    def _assign_pair(self, ours: Node, theirs: Node, why: Evidence, spoken_for: set[int]) -> None:
+        free = {name: slot for name, slot in theirs.weights.items() if id(slot.holder) not in self._made}
+        for name, slot in ours.weights.items():
+            tensor = self._tensors[slot.holder.tensor]
+            target = free.get(name) or (free.get("batch_norm/beta") if name == "bias" else None)
+            if target is not None and target.shape == slot.shape:
+                note = "becomes the batch normalization's beta" if target is not free.get(name) else ""
+                self._set(target, tensor, slot.holder.layout, why, note)
+            elif tensor.index in spoken_for or self._has(theirs.weights.get(name), tensor):
+                continue
+            elif name == "bias" and target is None and not decode(tensor).any():
+                self._notes.append(f"{tensor.name} is all zeros, and {theirs.name} has no bias: nothing to transfer")
+            else:
+                self._unread.append((ours, name))
+        self._complete(ours, theirs, why)
+
+    def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
+        """Whether a variable gets this very tensor already: one layer called twice, with one weight in the file."""
+        made = self._made.get(id(slot.holder)) if slot else None
+        return made is not None and made.tensor is not None and made.tensor.index == tensor.index
+
+    def _complete(self, ours: Node, theirs: Node, why: Evidence) -> None:
+        """What the file does not have: a bias is zero then, a batch normalization that was folded the identity."""
+        constants: dict[str, Any] = {"batch_norm/gamma": 1.0, "batch_norm/beta": 0.0, "batch_norm/moving_mean": 0.0}
+        if "epsilon" in theirs.config:
+            (channels,) = theirs.weights["batch_norm/moving_variance"].shape
+            constants["batch_norm/moving_variance"] = identity_variance(theirs.config["epsilon"], channels)
+        if "bias" not in ours.weights:
+            constants["bias"] = 0.0
+        for name, slot in theirs.weights.items():
+            if name in constants and id(slot.holder) not in self._made:
+                note = "folded away in the file: identity" if "/" in name else "the file has no bias: zeros"
+                made = Assignment(slot.holder.path, slot.holder, None, SAME, constants[name], why, note)
+                self._made[id(slot.holder)] = made
+
+    def _set(self, slot: Slot, tensor: Tensor, layout: Layout, why: Evidence, note: str = "") -> None:
+        self._made[id(slot.holder)] = Assignment(slot.holder.path, slot.holder, tensor, layout, 0.0, why, note)
+
+    def plan(self, ours: Network, allow_unfed: Sequence[str]) -> Plan:
+        """The plan; what `allow_unfed` names is a note, not a gap."""
+        unread: list[Leftover] = []
+        unfed: list[Leftover] = []
+        used: set[str] = set()
+        for leftover, gaps in (
+            *((leftover, unread) for leftover in self._unread_tensors()),
+            *((leftover, unfed) for leftover in self._unfed_variables()),
+        ):
+            fitting = [p for p in allow_unfed for name in (leftover.name, leftover.layer) if fnmatchcase(name, p)]
+            used.update(fitting)
+            if fitting:
+                self._notes.append(f"left out as asked: {leftover.name} {leftover.shape}")
+            else:
+                gaps.append(leftover)
+        idle = [pattern for pattern in allow_unfed if pattern not in used]
+        if idle and not unread and not unfed:
+            raise BadOverride(f"--allow-unfed {idle[0]!r} leaves nothing out", hint="is the name spelled right?")
+        unread = [replace(item, nearest=_nearest(item, self._shape_in_keras(item), unfed)) for item in unread]
+        unfed = [replace(item, nearest=_nearest(item, item.shape, unread, self._shape_in_keras)) for item in unfed]
+        return Plan(
+            self._blueprint,
+            self._candidate,
+            ours,
+            self._matching,
+            tuple(self._made.values()),
+            tuple(unread),
+            tuple(unfed),
+            tuple(self._starter(unfed)),
+            tuple(dict.fromkeys(self._notes)),
+            bool(used),
+        )
+
+    def _unread_tensors(self) -> Iterator[Leftover]:
+        for node, attribute in self._unread:
+            tensor = self._tensors[node.weights[attribute].holder.tensor]
+            yield Leftover(tensor.name, node.name, tensor.shape)
+
+    def _unfed_variables(self) -> Iterator[Leftover]:
+        for variable in self._candidate.model.weights:
+            if id(variable) not in self._made and "seed" not in variable.name:
+                yield Leftover(variable.path, variable.path.rpartition("/")[0], tuple(variable.shape))
+
+    def _shape_in_keras(self, leftover: Leftover) -> tuple[int, ...]:
+        for node, attribute in self._unread:
+            if self._tensors[node.weights[attribute].holder.tensor].name == leftover.name:
+                return node.weights[attribute].shape
+        return leftover.shape
+
+    def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Open]:
+        for node in dict.fromkeys(id(node) for node, _ in self._unread):
+            first = next((n, a) for n, a in self._unread if id(n) == node)
+            slot = first[0].weights[first[1]]
+            tensor = self._tensors[slot.holder.tensor]
+            yield Open(tensor.name, tensor.shape, [item.name for item in unfed if item.shape == slot.shape])
+
+
+def _nearest(
+    item: Leftover, shape: tuple[int, ...], others: Sequence[Leftover], shape_of: Any = None
+) -> tuple[str, ...]:
+    """Of the other side's leftovers those of the same shape, then those of a similar name."""
+    same = [other.name for other in others if (shape_of(other) if shape_of else other.shape) == shape]
+    similar = difflib.get_close_matches(item.name, [other.name for other in others], NEAREST)
+    return tuple(dict.fromkeys([*same, *similar]))[:NEAREST]

@@ -1,0 +1,1 @@
+"""What exporters do, undone and done again: storage, fused activations."""

@@ -1,0 +1,1 @@
+"""Blueprint → `keras.Model`, and models to and from disk."""

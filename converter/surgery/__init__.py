@@ -1,0 +1,1 @@
+"""Models changed: other classes, inputs, activations."""

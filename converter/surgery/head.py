@@ -1,0 +1,135 @@
+"""Where a detector's logits come from: its classification branches, found by walking back from the output."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from converter.detectors.table import Detector, for_shapes
+from converter.errors import BadDetector, BadHead
+from converter.match.trace import Call, KerasNetwork
+
+# What may stand between the convolution and the output.
+PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity", "Dropout", "Activation")
+WEIGHTED = ("DepthwiseConv2D", "BatchNormalization")  # one weight or window per channel
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a detector's logits come from.
+
+    Attributes:
+        branches: Calls of the convolutions, one per feature map.
+        tail: Calls behind them, to the output.
+        classes: How many there are now.
+    """
+
+    branches: tuple[Call, ...]
+    tail: tuple[Call, ...]
+    classes: int
+
+
+def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Detector | None = None) -> Head:
+    """Find the branches that give a detector's logits.
+
+    Args:
+        traced: The model.
+        branches: See `replace_classes`.
+        detector: See `replace_classes`.
+
+    Raises:
+        BadHead: There are none, or it is in doubt which they are.
+    """
+    makers = {id(tensor): call for call in traced.calls for tensor in call.outputs}
+    if branches:
+        found = [call for call in traced.calls if call.name in branches]
+        for name in branches:
+            if not any(call.name == name and _is_convolution(call) for call in found):
+                raise BadHead(f"the model has no convolution {name!r}", hint="names as in `model.summary()`")
+    else:
+        found = list(_walk_back(_logits(traced, detector), makers))
+    tail = tuple(_downstream(traced, found))
+    ends = [tensor for tensor in _returned(traced) if makers.get(id(tensor)) in (*found, *tail)]
+    if len(ends) != 1 or len(ends[0].shape) != 3:
+        names = ", ".join(call.name for call in found)
+        raise BadHead(f"{names}: {len(ends)} outputs come of them, expected one of shape [N, anchors, classes]")
+    classes = ends[0].shape[2]
+    if branches:
+        _check_no_boxes(traced, ends[0], detector)
+    for call in found:
+        if call.layer.filters % classes:
+            raise BadHead(
+                f"{call.name} has {call.layer.filters} channels: no number of anchors times {classes} classes",
+                hint="name the convolutions that give the logits: branches=[...]",
+            )
+    return Head(tuple(found), tail, classes)
+
+
+def _check_no_boxes(traced: KerasNetwork, end: Any, detector: Detector | None) -> None:
+    """Refuse branches that give the regressors of a detector that is known."""
+    try:
+        logits = _logits(traced, detector)
+    except BadHead:  # that is why they were named
+        return
+    if logits is not end:
+        raise BadHead("the branches that are named give boxes, not logits")
+
+
+def _is_convolution(call: Call | None) -> bool:
+    return call is not None and type(call.layer).__name__ == "Conv2D"
+
+
+def _returned(traced: KerasNetwork) -> list[Any]:
+    import keras
+
+    return list(keras.tree.flatten(traced.returned))
+
+
+def _logits(traced: KerasNetwork, detector: Detector | None) -> Any:
+    """The output that has the logits."""
+    import keras
+
+    (taken, *others), outputs = keras.tree.flatten(traced.arguments), _returned(traced)
+    shapes = [tuple(tensor.shape[1:]) for tensor in outputs]
+    hint = "describe it (detector=), or name the convolutions that give the logits (branches=)"
+    try:
+        known = detector or for_shapes(tuple(taken.shape[1:]), shapes)
+    except BadDetector as error:
+        raise BadHead(f"{traced.model.name} has no detection head: {error}".partition("\n")[0], hint) from None
+    made = [
+        tensor for tensor, shape in zip(outputs, shapes, strict=True) if len(shape) == 2 and shape[0] == known.boxes
+    ]
+    logits = [tensor for tensor in made if tensor.shape[2] != known.coordinates]
+    if others or len(made) != 2 or len(logits) != 1:
+        raise BadHead(
+            f"{traced.model.name}: outputs {shapes} leave in doubt which has the logits of {known.boxes} anchors", hint
+        )
+    return logits[0]
+
+
+def _walk_back(tensor: Any, makers: dict[int, Call]) -> Iterator[Call]:
+    call = makers.get(id(tensor))
+    if call is not None and _is_convolution(call):
+        yield call
+    elif call is None or type(call.layer).__name__ not in (*PASSES, *WEIGHTED):
+        name = call.name if call else "an input"
+        raise BadHead(
+            f"no classification branch: behind the logits is {name}, not a convolution",
+            hint="name the convolutions that give the logits: branches=[...]",
+        )
+    else:
+        for operand in call.inputs:
+            yield from _walk_back(operand, makers)
+
+
+def _downstream(traced: KerasNetwork, found: Sequence[Call]) -> Iterator[Call]:
+    reached = {id(tensor) for call in found for tensor in call.outputs}
+    for call in traced.calls:
+        if not reached.intersection(map(id, call.inputs)):
+            continue
+        if type(call.layer).__name__ not in (*PASSES, *WEIGHTED) or not reached.issuperset(map(id, call.inputs)):
+            raise BadHead(
+                f"{call.name} comes after the classification branch, and does more than hand its logits on",
+                hint="branches=[...] has to name all of them",
+            )
+        reached.update(map(id, call.outputs))
+        yield call

@@ -1,0 +1,1 @@
+"""The file format: bytes read, checked and decoded, and files taken apart to be changed."""

@@ -1,0 +1,1 @@
+"""Keras models back into files: `.tflite`, int8, ONNX."""

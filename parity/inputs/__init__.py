@@ -1,0 +1,1 @@
+"""What models are run on: random numbers, or arrays from a file."""

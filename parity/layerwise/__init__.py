@@ -1,0 +1,1 @@
+"""Is it the same? Layer by layer, until one is named."""

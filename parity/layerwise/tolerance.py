@@ -1,0 +1,68 @@
+"""What a tensor's error may be: the model's own kernel spread, what roundings grow to, what float32 alone explains."""
+
+from collections.abc import Mapping
+from math import prod, sqrt
+
+from converter.match.network import Network
+from converter.ops.node import Node, Ref, Shape
+from parity.outputs.compare import CEILING, RELATIVE, SPREADS
+
+# `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the
+# square root of n roundings: more than 16 for means over whole pictures and for wide kernels. LiteRT's kernel sets
+# may take a similar order there, so that their spread does not show it (selfie_segmentation_landscape: a mean over
+# 9,216 pixels, the two 1.4e-7 of the range apart, 1.8e-6 off a float64 sum).
+TERMS = 16**2
+
+
+def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
+    """How many numbers a node adds up for each result."""
+    kernel = node.weights["kernel"].shape if "kernel" in node.weights else ()
+    if node.kind in ("conv", "dense"):
+        return prod(kernel[:-1])
+    if node.kind == "conv_transpose":
+        return kernel[0] * kernel[1] * kernel[3]
+    if node.kind == "depthwise":
+        return kernel[0] * kernel[1]
+    if node.kind == "average_pool":
+        return prod(node.config["pool_size"])
+    if node.kind == "mean":
+        shape = shapes.get(node.inputs[0], ())
+        return prod(shape[axis - 1] or 1 for axis in node.config["axis"] if axis)
+    return 1
+
+
+def limits(
+    network: Network,
+    spans: Mapping[Ref, float],
+    spreads: Mapping[Ref, float],
+    sensitivities: Mapping[Ref, float],
+) -> dict[Ref, tuple[float, float]]:
+    """For every traced value: what a layer's own error may be, and what the error of the whole network may be.
+
+    What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel
+    spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again. How
+    far roundings of the input move a tensor is another sample of what a whole network makes of roundings; it counts up
+    to where anything might pass. A layer's own error gets none of it.
+
+    Args:
+        network: The original's.
+        spans: Extent of each value's numbers.
+        spreads: Largest difference between LiteRT's kernel sets.
+        sensitivities: Largest difference that roundings of the input make.
+    """
+    inherited: dict[Ref, float] = {}
+    # What a model puts in front of its first layer stands beside the input itself.
+    found: dict[Ref, tuple[float, float]] = {
+        value: (RELATIVE * spans[value],) * 2 for value in network.inputs.values() if value in spans
+    }
+    for node in network.nodes:
+        before = max((inherited.get(value, 0.0) for value in node.inputs), default=0.0)
+        rounding = RELATIVE * max(1.0, sqrt(terms(node, network.shapes) / TERMS))
+        for value in node.outputs:
+            span = spans.get(value, 0.0)
+            own = max(SPREADS * spreads.get(value, 0.0), rounding * span)
+            inherited[value] = max(before, own / span if span else 0.0)
+            if value in spreads:
+                moved = min(SPREADS * sensitivities[value], CEILING * span)
+                found[value] = own, max(inherited[value] * span, moved)
+    return found

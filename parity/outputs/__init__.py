@@ -1,0 +1,1 @@
+"""Is it the same? The outputs alone."""

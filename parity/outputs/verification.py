@@ -1,0 +1,145 @@
+"""Is the Keras model the same as the `.tflite` file? Outputs only, on seeded inputs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from converter.errors import VerificationImpossible
+from converter.tflite.model import Model
+from converter.tflite.reader import Source, read
+from parity.inputs.seeded import seeded_inputs
+from parity.outputs.compare import Comparison, Verdict, compare, extra
+from parity.runners.keras import keras_runner
+from parity.runners.reference import Reference
+from parity.runners.types import Array, Run
+
+# Inputs that are run together in the end. Rounding differs in a batch, mixing it up differs by far more.
+BATCH = 2
+BATCH_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome.
+
+    Attributes:
+        comparisons: One per output, in the file's order.
+        inputs: How many inputs were run.
+        notes: What was not checked, or not by LiteRT on the file as it is.
+        runtime: What ran the file.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    inputs: int
+    notes: tuple[str, ...]
+    runtime: str = "LiteRT, plain kernels"
+
+    @property
+    def ok(self) -> bool:
+        """Whether every output agrees."""
+        return bool(self.comparisons) and all(c.verdict is Verdict.OK for c in self.comparisons)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        outputs = [comparison.as_dict() for comparison in self.comparisons]
+        rest = {"outputs": outputs, "notes": list(self.notes), "runtime": self.runtime}
+        return {"ok": self.ok, "inputs": self.inputs} | rest
+
+
+def verify(
+    source: Source | Model, candidate: Any, seeds: int, progress: Callable[[int, int], None] | None = None
+) -> Verification:
+    """See `parity.verify`."""
+    if seeds < 1:
+        raise ValueError(f"seeds is {seeds}; nothing would be compared")
+    model = source if isinstance(source, Model) else read(source)
+    reference = Reference(model)
+    inputs = seeded_inputs(model.graph, seeds)
+    names = [model.graph.tensors[index].name for index in model.graph.outputs]
+    known = (reference.plain, reference.xnnpack)
+    comparisons = agreement(
+        names, inputs, keras_runner(candidate), known, otherwise=reference.nudged, progress=progress
+    )
+    return Verification(comparisons, len(inputs), tuple(reference.notes))
+
+
+def agreement(  # noqa: PLR0913 - settings, by keyword
+    names: Sequence[str],
+    inputs: Sequence[list[Array]],
+    run: Run,
+    known: Sequence[Run],
+    *,
+    otherwise: Run | None = None,
+    kernel_errors: Mapping[str, float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Comparison, ...]:
+    """Run a candidate and what is known to be right on the same inputs, and compare every output.
+
+    Args:
+        names: The outputs'.
+        inputs: Per run one array per input.
+        run: The candidate.
+        known: What is right. The first is what the candidate is measured against; how far the farthest of the others
+            is from that one is the spread.
+        otherwise: What is right, with its input rounded otherwise. It is run before an output is said to differ: the
+            known ones may agree by chance on more than roundings allow.
+        kernel_errors: Output → what the candidate's runtime is known to be off by there, whatever the model.
+        progress: Called with (inputs done, inputs in all).
+    """
+    moved = cache(lambda: [otherwise(values) for values in inputs] if otherwise else [])
+    made: list[list[Array]] = []
+    right: list[list[list[Array]]] = [[] for _ in known]
+    # One at a time, as LiteRT runs them: back ends choose other kernels, and round otherwise, for other batches.
+    for done, values in enumerate(inputs, start=1):
+        for outputs, known_run in zip(right, known, strict=True):
+            outputs.append(known_run(values))
+        made.append(_run_candidate(run, values))
+        if progress:
+            progress(done, len(inputs))
+    together = _run_candidate(run, [np.concatenate(values) for values in zip(*inputs[:BATCH], strict=True)])
+    comparisons = []
+    for i, name in enumerate(names):
+        truth, *others = (_joined(outputs, i) for outputs in right)
+        own = _joined(made, i) if i < len(made[0]) else None
+        kernel_error = (kernel_errors or {}).get(name, 0.0)
+        comparison = compare(name, own, truth, _farthest(others, truth), kernel_error=kernel_error)
+        if comparison.verdict is Verdict.DIFFERS and otherwise:
+            others = [*others, _joined(moved(), i)]
+            again = compare(name, own, truth, _farthest(others, truth), kernel_error=kernel_error)
+            comparison = again if again.verdict is Verdict.OK else comparison
+        if comparison.verdict is Verdict.OK:
+            comparison = _in_a_batch(comparison, _joined(made[:BATCH], i), together[i])
+        comparisons.append(comparison)
+    comparisons += [extra(f"output {i}", _joined(made, i)) for i in range(len(names), len(made[0]))]
+    return tuple(comparisons)
+
+
+def _farthest(others: Sequence[Array], truth: Array) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):  # `compare` says what is not finite
+        distances = [np.abs(other - truth).max(initial=0) for other in others]
+    return others[int(np.argmax(distances))]  # NaN is farthest
+
+
+def _run_candidate(run: Run, values: list[Array]) -> list[Array]:
+    try:
+        return run(values)
+    except (TypeError, ValueError) as error:
+        shapes = ", ".join(str(value.shape) for value in values)
+        reason = str(error).strip().partition("\n")[0]
+        raise VerificationImpossible(
+            f"the candidate cannot be called with inputs of shape {shapes}: {reason}"
+        ) from error
+
+
+def _in_a_batch(comparison: Comparison, alone: Array, together: Array) -> Comparison:
+    limit = max(comparison.limit, BATCH_TOLERANCE * comparison.span)
+    if alone.shape == together.shape and np.abs(alone - together).max(initial=0) <= limit:
+        return comparison
+    return replace(comparison, verdict=Verdict.MIXES_BATCH)
+
+
+def _joined(runs: list[list[Array]], output: int) -> Array:
+    return np.concatenate([run[output] for run in runs])

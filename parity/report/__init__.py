@@ -1,0 +1,1 @@
+"""Comparisons for people: text and HTML."""

@@ -1,0 +1,115 @@
+"""Comparisons as text."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from parity.report.console import make_console, table
+
+if TYPE_CHECKING:
+    from parity.layerwise.results import ParityReport
+    from parity.outputs.verification import Verification
+
+# Everything after a wrong layer is wrong, too: a table of all that hides the first.
+LAYERS_SHOWN, NAME_WIDTH = 10, 48
+
+
+def print_verification(console: Console, verification: "Verification", other: str = "original") -> None:
+    """Every output with its error, the file's own spread, and the verdict; `other` is what it is compared with."""
+    rows = table("output", "shape", "#largest error", "#kernel spread", "#allowed", "verdict")
+    for c in verification.comparisons:
+        verdict = Text(c.verdict, style="green" if c.verdict == "ok" else "red")
+        numbers = (f"{value:.2e}" for value in (c.error, c.spread, c.limit))
+        rows.add_row(c.name, _shape((None, *c.shape[1:])), *numbers, verdict)
+    console.print(rows)
+    for note in verification.notes:
+        console.print(f"note: {note}")
+    if verification.ok:
+        where = f"{verification.inputs} seeded inputs ({verification.runtime})"
+        console.print(f"same as the {other} on {where}", style="green")
+    else:
+        console.print(f"NOT the same as the {other} on {verification.inputs} seeded inputs", style="red")
+
+
+def _shape(shape: Any) -> str:
+    return "×".join("N" if extent is None else str(extent) for extent in shape) or "scalar"
+
+
+def parity_text(report: "ParityReport") -> str:
+    """The report as plain text, e.g. for a failed assertion."""
+    with io.StringIO() as text:
+        print_parity(make_console(text), report)
+        return text.getvalue()
+
+
+def print_parity(console: Console, report: "ParityReport", *, every_layer: bool = False) -> None:
+    """The guilty layer on top, what the audit found, then the tensors.
+
+    Args:
+        console: Where to.
+        report: What.
+        every_layer: Whether to show all tensors, not only the wrong ones and the outputs.
+    """
+    compared = f"{len(report.layers)} tensors, {report.inputs} inputs"
+    if report.ok:
+        console.print(f"same: {report.candidate} computes what {report.model} computes ({compared})", style="green")
+    elif report.matched_layers_ok and report.guilty:
+        guilty = report.guilty
+        console.print(f"same as far as it goes: all that has a partner agrees ({compared})", style="yellow")
+        console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
+    elif report.guilty:
+        guilty, modes = (
+            report.guilty,
+            {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"},
+        )
+        console.print(f"{guilty.layer} {modes[guilty.mode]}: {guilty.why}", style="bold red")
+        console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
+    else:
+        console.print(f"NOT the same: nothing of {report.model}'s outputs could be compared", style="red")
+    if report.findings:
+        console.print(f"\n{len(report.findings)} differences in what the layers are:", style="bold")
+        for finding in report.findings:
+            console.print(f"  {finding.message}")
+    _print_layers(console, report, every_layer=every_layer)
+    for note in report.notes:
+        console.print(f"note: {note}")
+
+
+def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool) -> None:
+    shown = [layer for layer in report.layers if every_layer or layer.is_output or not layer.ok]
+    wrong = [layer for layer in shown if not (every_layer or layer.is_output)]
+    left_out = {id(layer) for layer in wrong[LAYERS_SHOWN:]}
+    rows = table("tensor", "layer", "#own error", "#allowed", "#error so far", "#allowed", "#cosine", "verdict")
+    for layer in shown:
+        if id(layer) in left_out:
+            continue
+        modes = [mode for mode in (layer.isolated, layer.chained) if mode]
+        verdict = next((mode.verdict.value for mode in modes if not mode.ok), "ok" if modes else "not compared")
+        if layer.ok is False and layer.isolated and layer.isolated.ok:
+            verdict = "inherits an error"
+        cosine = layer.chained.cosine if layer.chained else None
+        numbers = [
+            _number(layer.isolated.max_abs if layer.isolated else None),
+            _number(layer.limit),
+            _number(layer.chained.max_abs if layer.chained else None),
+            _number(layer.chained_limit),
+            "" if cosine is None else f"{cosine:.6f}",
+        ]
+        style = "green" if verdict == "ok" else "yellow" if verdict in ("inherits an error", "not compared") else "red"
+        rows.add_row(_short(layer.tensor), layer.layer or "-", *numbers, Text(verdict, style=style))
+    console.print()
+    console.print(rows)
+    if left_out:
+        console.print(f"… and {len(left_out)} more wrong tensors (--all shows them)")
+
+
+def _number(value: float | None, form: str = ".2e") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _short(name: str) -> str:
+    """The last of several names that the exporter joined, without its scope."""
+    last = name.rpartition(";")[2]
+    return last if len(last) <= NAME_WIDTH else f"…{last[1 - NAME_WIDTH :]}"

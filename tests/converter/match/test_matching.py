@@ -1,0 +1,113 @@
+"""Which layer is which: names that help, names that mislead, no names at all."""
+
+import random
+from typing import Any
+
+import pytest
+
+import converter
+from converter.match.canonical import network_of_blueprint
+from converter.match.matching import Evidence, Matching, match
+from converter.match.trace import keras_network
+from fixtures.siblings import siblings_file
+from tests import models
+from tests.lazy import architectures, keras, layers
+from tests.networks import original, plan_for
+
+pytestmark = pytest.mark.one_setting
+
+
+def matched(file: Any, model: Any) -> Matching:
+    return match(network_of_blueprint(converter.blueprint(file.graph)), keras_network(model).network)
+
+
+def with_names(model: Any, rename: Any) -> tuple[Any, dict[str, str]]:
+    """A copy whose layers have other names, and which name was which."""
+    truth: dict[str, str] = {}
+
+    def copy(layer: Any) -> Any:
+        name = rename(layer.name)
+        truth[name] = layer.name
+        made = type(layer).from_config(layer.get_config())
+        made.name = name  # not every version of Keras lets operations take one
+        return made
+
+    return keras.models.clone_model(model, clone_function=copy), truth
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_topology_alone_finds_the_weights(name: str) -> None:
+    """At least 95 % of the layers with weights, and never a wrong one."""
+    rng = random.Random(0)  # noqa: S311 - names, not secrets
+    model, truth = with_names(models.shared(name), lambda _: f"x{rng.randrange(10**12)}")
+    found = [m for m in matched(models.original(name), model).matches if m.ours and m.theirs and m.ours.weights]
+    every = [spec for spec in converter.blueprint(models.original(name).graph).specs if spec.weights]
+    assert [m.ours.name for m in found if m.ours and m.theirs and truth[m.theirs.name] != m.ours.name] == []
+    assert len(found) >= 0.95 * len(every)
+    assert {m.evidence for m in found} == {Evidence.TOPOLOGY}
+
+
+def test_topology_finds_the_layers_of_another_persons_palm_detector() -> None:
+    rng = random.Random(1)  # noqa: S311
+    named = architectures.palm_192()
+    shuffled, truth = with_names(named, lambda _: f"x{rng.randrange(10**12)}")
+    expected = {m.theirs.name: m.ours.name for m in matched(original("palm_192"), named).matches if m.ours and m.theirs}
+    found = {m.theirs.name: m.ours.name for m in matched(original("palm_192"), shuffled).matches if m.ours and m.theirs}
+    assert len(expected) > 100
+    assert {truth[theirs]: ours for theirs, ours in found.items() if theirs in truth}.items() <= expected.items()
+    assert len(found) == len(expected)
+
+
+def siblings(first: str | None = None, second: str | None = None) -> Any:
+    """Two convolutions that nothing but their names tells apart."""
+    inputs = keras.Input((8, 8, 3))
+    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in (first, second)]
+    return keras.Model(inputs, layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
+
+
+def test_siblings_are_reported_not_guessed() -> None:
+    file = converter.read(siblings_file("left", "right"))
+    found = matched(file, siblings())
+    assert {m.ours.name for m in found.matches if m.ours and m.ours.weights} == {"end"}
+    assert set(found.ambiguous) == {"left", "right"}
+    assert all(len(candidates) == 2 for candidates in found.ambiguous.values())
+
+
+@pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
+def test_names_tell_siblings_apart(order: tuple[str, str]) -> None:
+    file = converter.read(siblings_file("left", "right"))
+    found = [m for m in matched(file, siblings(*order)).matches if m.ours and m.theirs and m.ours.weights]
+    assert all(m.ours and m.theirs and m.ours.name == m.theirs.name for m in found)
+    assert len(found) == 3
+
+
+def test_counted_names_need_not_agree() -> None:
+    """Keras goes on counting from model to model; the order counts."""
+    file = converter.read(siblings_file("conv2d", "conv2d_1"))
+    found = [m for m in matched(file, siblings("conv2d_57", "conv2d_58")).matches if m.ours and m.theirs]
+    pairs = {m.ours.name: m.theirs.name for m in found if m.ours and m.theirs and m.ours.weights}
+    assert pairs["conv2d"] == "conv2d_57"
+    assert pairs["conv2d_1"] == "conv2d_58"
+
+
+def test_misleading_numbers_do_not_beat_the_graph() -> None:
+    """All layers with kernels are numbered backwards."""
+    model = architectures.blaze_face()
+    numbers = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    backwards = dict(zip(numbers, [f"conv2d_{900 - i}" for i in range(len(numbers))], strict=True))
+    plain = matched(original("blaze_face"), model)
+    misled, truth = with_names(model, lambda name: backwards.get(name, name))
+    expected = {m.theirs.name: m.ours.name for m in plain.matches if m.ours and m.theirs and m.ours.weights}
+    found = {
+        m.theirs.name: m.ours.name
+        for m in matched(original("blaze_face"), misled).matches
+        if m.ours and m.theirs and m.ours.weights
+    }
+    assert len(expected) > 30
+    assert {truth[theirs]: ours for theirs, ours in found.items()} == expected
+
+
+def test_evidence_is_said() -> None:
+    plan = plan_for(architectures.blaze_face(), original("blaze_face"))
+    ways = {assignment.path.partition("/")[0]: assignment.why for assignment in plan.assignments}
+    assert set(ways.values()) == {Evidence.NAME, Evidence.TOPOLOGY}

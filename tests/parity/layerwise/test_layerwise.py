@@ -1,0 +1,274 @@
+"""The comparison names the layer that is wrong, says why, and cannot be fooled by what is missing or not finite."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import converter
+import parity
+from converter.errors import BadCandidate, BadInput
+from converter.match.transfer import transfer
+from fixtures.builder import Builder
+from fixtures.siblings import siblings_file
+from parity.candidates.keras import KerasCandidate
+from parity.candidates.saved_traces import save_trace
+from parity.layerwise.check import check
+from parity.layerwise.report import report
+from parity.layerwise.statistics import measure, span_of
+from parity.layerwise.tolerance import limits
+from parity.outputs.compare import CEILING, SPREADS, Verdict
+from tests import models
+from tests.lazy import keras, layers, odd_layers
+from tests.networks import has_run, plan_for, transferred
+
+FILE = converter.read(siblings_file("left", "right"))
+
+
+def small(**end: Any) -> Any:
+    """The model of `siblings_file` with its weights; `end` are other settings of its last layer."""
+    inputs = keras.Input((8, 8, 3))
+    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
+    settings = {"filters": 2, "kernel_size": 1, "name": "end"} | end
+    model = keras.Model(inputs, layers.Conv2D(**settings)(layers.Add(name="total")(both)))
+    transfer(plan_for(model, FILE))
+    return model
+
+
+@pytest.mark.parametrize("name", ["blaze_palm", "blaze_face", "palm_192"])
+@pytest.mark.parametrize("with_audit", [True, False])
+def test_five_by_five_pools(name: str, with_audit: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Every weight is right, and the first wrong pool is named: by the audit, and by activations alone."""
+    model, _ = transferred(name, pool_size=5)
+    outcome, _ = report(has_run(name), KerasCandidate(model), with_audit=with_audit)
+    first = next(layer.name for layer in model.layers if isinstance(layer, layers.MaxPooling2D))
+    assert not outcome.ok
+    assert outcome.guilty
+    assert (outcome.guilty.layer, outcome.guilty.mode) == (first, "isolated")
+    assert outcome.guilty.op.endswith("MAX_POOL_2D")
+    assert ("pool_size is (5, 5), the file has (2, 2)" in outcome.guilty.why) == with_audit
+    wrong = [layer for layer in outcome.layers if layer.isolated and not layer.isolated.ok]
+    assert {layer.op.partition(" ")[2].partition(" ")[2] for layer in wrong} == {"MAX_POOL_2D"}
+    assert bool(outcome.findings) == with_audit
+
+
+@pytest.mark.parametrize("name", ["blaze_palm", "blaze_face", "palm_192"])
+def test_one_layer_is_guilty_and_the_rest_inherits(name: str) -> None:
+    model, _ = transferred(name)
+    layer = model.layers[len(model.layers) // 2]
+    layer = next(other for other in model.layers[model.layers.index(layer) :] if isinstance(other, layers.Conv2D))
+    layer.set_weights([layer.get_weights()[0] * 1.5, *layer.get_weights()[1:]])
+    outcome, _ = report(has_run(name), KerasCandidate(model))
+    assert outcome.guilty
+    assert outcome.guilty.layer == layer.name
+    wrong = [result.layer for result in outcome.layers if result.isolated and not result.isolated.ok]
+    assert wrong == [layer.name]
+    assert sum(result.chained is not None and not result.chained.ok for result in outcome.layers) > 5
+
+
+def test_whole_network_may_be_off_by_what_roundings_of_its_input_grow_to() -> None:
+    """However close LiteRT's kernel sets happen to be, and never by so much that anything would pass."""
+    original = has_run("blaze_face")
+    value = original.network.outputs[0][1]
+    spans, calm = dict.fromkeys(original.spreads, 1.0), dict.fromkeys(original.spreads, 0.0)
+    own, chained = limits(original.network, spans, calm, calm)[value]
+    assert own <= chained < SPREADS * 1e-3
+    assert limits(original.network, spans, calm, calm | {value: 1e-3})[value] == (own, SPREADS * 1e-3)
+    assert limits(original.network, spans, calm, calm | {value: 1.0})[value] == (own, CEILING)
+    assert 0 < np.median(list(original.sensitivities.values())) < max(original.sensitivities.values())
+
+
+def test_statistics_of_a_known_difference() -> None:
+    original_values = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
+    made = original_values + np.array([[0.0, 0.0, 0.3, 0.1]], np.float32)
+    found = measure([made], [original_values], 0.2, span_of([original_values]) * 10)
+    assert found.verdict is Verdict.DIFFERS
+    assert found.max_abs == pytest.approx(0.3)
+    assert found.mean_abs == pytest.approx(0.1)
+    assert found.share_out == pytest.approx(0.25)
+    assert found.relative == pytest.approx(0.3 / 30)
+    cosine = float((made * original_values).sum() / np.linalg.norm(made) / np.linalg.norm(original_values))
+    assert found.cosine == pytest.approx(cosine)
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (None, Verdict.ABSENT),
+        (np.zeros((1, 5), np.float32), Verdict.OTHER_SHAPE),
+        (np.full((1, 4), np.nan, np.float32), Verdict.NOT_FINITE),
+        (np.array([[0, 1, np.inf, 2]], np.float32), Verdict.NOT_FINITE),
+        (np.array([[0, 1, -1, 2.1]], np.float32), Verdict.DIFFERS),
+        (np.array([[0, 1, -1, 2]], np.float32), Verdict.OK),
+    ],
+)
+def test_damage_is_an_outcome(made: Any, verdict: Verdict) -> None:
+    original_values = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
+    assert measure([made], [original_values], 1e-3, 3.0).verdict is verdict
+
+
+def test_reference_that_is_not_finite_never_passes() -> None:
+    values = np.array([[np.nan, 1.0]], np.float32)
+    assert measure([values], [values], 1.0, 1.0).verdict is Verdict.NOT_FINITE
+    assert measure([], [], 1.0, 1.0).verdict is Verdict.ABSENT
+
+
+def test_kernels_that_disagree_decide_nothing() -> None:
+    values = np.zeros((1, 2), np.float32)
+    assert measure([values], [values], 0.5, 1.0).verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, 1e-2])
+def test_damaged_weight_is_found(damage: float) -> None:
+    model = small()
+    kernel = model.get_layer("right").get_weights()[0]
+    kernel[1, 1, 0, 0] += damage
+    model.get_layer("right").set_weights([kernel, model.get_layer("right").get_weights()[1]])
+    outcome = parity.layers(FILE, model)
+    assert not outcome.ok
+    assert outcome.guilty
+    assert outcome.guilty.layer == "right"
+
+
+def test_missing_layer_is_never_the_same() -> None:
+    inputs = keras.Input((8, 8, 3))
+    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
+    headless = keras.Model(inputs, layers.Add()(both))
+    for name in ("left", "right"):
+        headless.get_layer(name).set_weights(small().get_layer(name).get_weights())
+    outcome = parity.layers(FILE, headless)
+    assert not outcome.ok
+    assert outcome.guilty
+    assert outcome.guilty.layer == "end"
+
+
+def test_saved_trace_is_compared_elsewhere(tmp_path: Path) -> None:
+    model = small()
+    outcome, run, modes = check(FILE, model)
+    save_trace(tmp_path / "trace.npz", run, modes, "mine")
+    again = parity.layers(FILE, tmp_path / "trace.npz")
+    assert again.ok
+    assert again.candidate == "mine"
+    assert [layer.chained for layer in again.layers] == [layer.chained for layer in outcome.layers]
+    assert {layer.isolated for layer in again.layers} == {None}
+
+
+def test_saved_trace_of_a_wrong_model_is_still_wrong(tmp_path: Path) -> None:
+    model = small()
+    model.get_layer("end").set_weights([w * 1.1 for w in model.get_layer("end").get_weights()])
+    _, run, modes = check(FILE, model)
+    save_trace(tmp_path / "trace.npz", run, modes, "mine")
+    again = parity.layers(FILE, tmp_path / "trace.npz")
+    assert again.guilty
+    assert (again.guilty.layer, again.guilty.mode) == ("end", "chained")
+
+
+def test_file_that_is_no_trace_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "trace.npz").write_bytes(b"nonsense")
+    with pytest.raises(BadCandidate, match="is no trace"):
+        parity.layers(FILE, tmp_path / "trace.npz")
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with pytest.raises(BadCandidate, match="is no trace"):
+        parity.layers(FILE, tmp_path / "other.npz")
+
+
+def test_another_tflite_file_as_the_candidate(tmp_path: Path) -> None:
+    same = parity.layers(models.original("palm_detection_lite"), models.path("palm_detection_lite"))
+    assert same.ok
+    assert all(layer.isolated and layer.chained for layer in same.layers)
+    (tmp_path / "other.tflite").write_bytes(siblings_file("right", "left"))  # the same numbers under other names
+    other = parity.layers(FILE, tmp_path / "other.tflite")
+    assert other.guilty
+    assert other.guilty.layer in ("left", "right")
+
+
+def test_inputs_are_checked() -> None:
+    good = np.zeros((1, 8, 8, 3), np.float32)
+    for inputs, message in (
+        ([[good * np.nan]], "192 values that are not finite"),
+        ([[good[:, :4]]], r"float32 \(1, 4, 8, 3\); tensor #0 'input' takes float32 \(1, 8, 8, 3\)"),
+        ([[good.astype(np.float64)]], "float64"),
+        ([[good, good]], "has 2 arrays, the model takes 1"),
+        ([], "no inputs"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            parity.layers(FILE, small(), inputs=inputs)
+
+
+def test_candidate_of_another_input_size_is_an_error() -> None:
+    inputs = keras.Input((16, 16, 3))
+    with pytest.raises(BadCandidate, match=r"has shape \(16, 16, 3\), the original's \(8, 8, 3\)"):
+        parity.layers(FILE, keras.Model(inputs, layers.Conv2D(2, 1)(inputs)))
+
+
+def test_candidate_that_raises_is_an_error_that_names_the_layer() -> None:
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Conv2D(2, 1)(odd_layers.Raises(name="mine")(inputs)))
+    with pytest.raises(BadCandidate, match=r"(?s)layer 'mine' of the candidate raises RuntimeError: .*out of luck"):
+        parity.layers(FILE, model)
+
+
+def test_assertion_message_is_the_report() -> None:
+    assert parity.assert_parity(FILE, small()).ok
+    with pytest.raises(AssertionError, match=r"^end is wrong: the file has no tanh here") as caught:
+        parity.assert_parity(FILE, small(activation="tanh"))
+    assert "error so far" in str(caught.value)
+
+
+def test_missing_last_activation_is_found() -> None:
+    """The file ends with one, the model without."""
+    b = Builder()
+    weights = [b.constant(np.ones(shape, np.float32), f"end/{n}") for n, shape in enumerate([(2, 1, 1, 3), (2,)])]
+    last = {"padding": 0, "strideW": 1, "strideH": 1, "fusedActivationFunction": 1}
+    made = b.op("CONV_2D", [b.input((1, 8, 8, 3)), *weights], [(1, 8, 8, 2)], ["end"], **last)
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Conv2D(2, 1, name="end")(inputs))
+    file = converter.read(b.build(made))
+    transfer(plan_for(model, file))
+    outcome = parity.layers(file, model)
+    assert outcome.guilty
+    assert "relu is missing after it" in outcome.guilty.why
+
+
+def test_report_is_json() -> None:
+    outcome = parity.layers(FILE, small(activation="relu"))
+    document = json.loads(json.dumps(outcome.as_dict(), allow_nan=False))
+    assert document["ok"] is False
+    assert document["guilty"]["layer"] == "end"
+    assert len(document["tensors"]) == len(outcome.layers)
+    assert set(document["tensors"][0]["chained"]) == {
+        "verdict", "max_abs", "mean_abs", "relative", "cosine", "share_out", "non_finite",
+    }  # fmt: skip
+
+
+def test_overrides_pair_what_nothing_else_does(tmp_path: Path) -> None:
+    inputs = keras.Input((8, 8, 3))
+    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("a", "b")]
+    model = keras.Model(inputs, layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
+    table = tmp_path / "overrides.toml"
+    table.write_text('[[override]]\ntensor = "left/Kernel"\nvariable = "a/kernel"\nwhy = "a test"\n')
+    for ours, theirs in (("left", "a"), ("right", "b"), ("end", "end")):
+        model.get_layer(theirs).set_weights(small().get_layer(ours).get_weights())
+    alone = parity.layers(FILE, model)
+    assert alone.ok  # the outputs are right
+    assert sum("has no partner" in note for note in alone.notes) == 4  # ambiguous: nothing is guessed
+    assert parity.layers(FILE, model, overrides=table).notes == ()
+    model.get_layer("a").set_weights(model.get_layer("b").get_weights())
+    outcome = parity.layers(FILE, model)
+    assert not outcome.ok
+    assert outcome.guilty
+    assert (outcome.guilty.layer, outcome.guilty.mode) == ("left", "absent")
+
+
+def test_variants_of_the_architectures_are_not_the_original() -> None:
+    """The comparator fails on every single pool, not only on all of them."""
+    model, _ = transferred("blaze_face")
+    for pool in [layer for layer in model.layers if isinstance(layer, layers.MaxPooling2D)]:
+        pool.pool_size = (3, 3)
+        pool.padding = "same"
+        outcome, _ = report(has_run("blaze_face"), KerasCandidate(model))
+        assert outcome.guilty
+        assert outcome.guilty.layer == pool.name
+        pool.pool_size = (2, 2)

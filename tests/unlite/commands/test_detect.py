@@ -1,0 +1,222 @@
+"""`unlite detect`: what it prints, which exit code, and what it leaves behind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import converter
+from converter.surgery.heads import replace_classes
+from converter.surgery.inputs import resize_input
+from fixtures.builder import Builder
+from fixtures.pictures import picture
+from tests import models
+from tests.commands import run
+from tests.lazy import architectures
+from tests.networks import transferred
+from unlite.commands.demonstrating import find_hands
+from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
+
+MINE = """
+[[detector]]
+name = "palms of mine"
+height = 192
+width = 192
+strides = [8, 16, 16, 16]
+interpolated_ratio = 1.0
+min_score = 0.97
+keypoints = ["a", "b", "c", "d", "e", "f", "g"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with pictures."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("far_40", "far_25", "none", "face"):
+        Image.fromarray(picture(name)).save(f"{name}.png")
+    return tmp_path
+
+
+def colours(path: str) -> set[Any]:
+    with Image.open(path) as image:
+        return {colour for _, colour in image.convert("RGB").getcolors(1 << 24) or []}
+
+
+def test_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "detect", "far_40.png", "none.png")
+    assert (code, err) == (0, "")
+    assert "far_40.png  640×640  1 found" in out
+    assert "middle base" in out
+    assert "0.959" in out
+    assert "none.png  640×480  nothing found" in out
+
+
+def test_json_is_in_pixels(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "detect", "face.png", "--model", "face_detection_short_range", "--json")
+    document = json.loads(out)
+    assert (code, document["detector"]) == (0, "face short range")
+    (row,) = document["pictures"][0]["detections"]
+    assert 150 < row["box"]["left"] < 200
+    assert 180 < row["keypoints"]["right eye"][0] < row["keypoints"]["left eye"][0] < 260
+
+
+def test_converted_model_finds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(models.shared("palm_detection_full"), "palm.keras")
+    given = ["--model", "palm.keras", "--against", "palm_detection_full"]
+    code, out, _ = run(capsys, "detect", "far_40.png", "far_25.png", *given, "--draw", "drawn")
+    assert code == 0
+    assert out.count("same: 1 found by both, at most ") == 2
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["far_25.png", "far_40.png"]
+    assert BOX in colours("drawn/far_40.png")
+    assert not {ALONE, MOVED} & colours("drawn/far_40.png")
+
+
+def test_model_that_finds_less_is_told_and_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = architectures.palm_192(pool_size=5)
+    wrong.set_weights(transferred("palm_192")[0].get_weights())
+    converter.save(wrong, "wrong.keras")
+    given = ["--model", "wrong.keras", "--against", "palm_detection_full"]
+    code, out, _ = run(capsys, "detect", "far_25.png", *given, "--draw", "far.png")
+    assert code == 1
+    assert "differs: 1 only by the second" in out
+    assert ALONE in colours("far.png")
+    code, out, _ = run(capsys, "detect", "far_40.png", *given, "--draw", "near.png", "--json")
+    assert code == 1
+    apart = json.loads(out)["pictures"][0]["difference"]
+    assert (apart["only_first"], apart["only_second"]) == ([], [])
+    assert apart["largest_difference"]["keypoint"] > 1e-3
+    assert MOVED in colours("near.png")
+
+
+def test_hand_landmarks(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--landmarks", "hand_landmark_full", "--draw", "hand.png"]
+    code, out, _ = run(capsys, "detect", "far_40.png", *given)
+    assert code == 0
+    assert "right hand, 0.9" in out
+    code, out, _ = run(capsys, "detect", "far_40.png", *given[:2], "--json")
+    (hand,) = json.loads(out)["pictures"][0]["hands"]
+    assert hand["detection"] == 0
+    assert np.shape(hand["landmarks"]) == (21, 3)
+    assert 100 < min(x for x, _, _ in hand["landmarks"]) < max(x for x, _, _ in hand["landmarks"]) < 540
+    code, out, _ = run(capsys, "detect", "far_40.png", *given, "--against", "palm_detection_full")
+    assert code == 0
+    assert BONE in colours("hand.png")  # beside another model as well
+
+
+def test_detector_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.toml").write_text(MINE)
+    code, out, _ = run(capsys, "detect", "far_40.png", "--detector", "mine.toml", "--json")
+    assert code == 0
+    assert json.loads(out)["detector"] == "palms of mine"
+    assert json.loads(out)["pictures"][0]["detections"] == []  # 0.96 is not enough there
+    Path("mine.toml").write_text(MINE.replace("0.97", "0.9"))
+    code, out, _ = run(capsys, "detect", "far_40.png", "--detector", "mine.toml", "--json")
+    assert (code, len(json.loads(out)["pictures"][0]["detections"])) == (0, 1)
+
+
+def test_frames_of_a_video_are_drawn_under_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 5, (640, 640))
+    for name in ("far_40", "far_25"):
+        writer.write(picture(name)[..., ::-1])
+    writer.release()
+    code, out, _ = run(capsys, "detect", "clip.avi", "--draw", "drawn")
+    assert code == 0
+    assert "clip.avi #2  640×640  1 found" in out
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["clip-00001.png", "clip-00002.png"]
+
+
+def test_pictures_of_the_same_name_do_not_overwrite_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other").mkdir()
+    Image.fromarray(picture("none")).save("other/none.png")
+    assert run(capsys, "detect", "none.png", "other/none.png", "--draw", "drawn")[0] == 0
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["none-2.png", "none.png"]
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 900), (5, 3)])
+def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (width, height), (200, 150, 130)).save("tiny.png")
+    code, out, _ = run(capsys, "detect", "tiny.png", "--draw", "drawn.png")
+    assert code == 0
+    assert f"tiny.png  {width}×{height}  nothing found" in out
+    with Image.open("drawn.png") as drawn:
+        assert max(drawn.size) >= 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mine.py"], "no such file: mine.py"),
+        (["."], ". is a folder"),
+        (["far_40.png", "missing.png", "--draw", "drawn"], "no such file: missing.png"),
+        (["far_40.png", "--draw", "."], "would write over far_40.png"),
+        (["far_40.png", "--draw", "far_40.png"], "would write over far_40.png"),
+        (["wide.png"], "40000×20 pixels, at most 32766 on a side"),
+        (["99999999999999"], "camera 99999999999999 gives no pictures"),
+        (["far_40.png", "--landmarks", "palm_detection_full"], "is no hand landmark model"),
+        (["none.png", "--landmarks", "face_landmark"], "is no hand landmark model"),
+        (["far_40.png", "--model", "two.tflite"], "expected float32 and one picture at a time"),
+        (["far_40.png", "--model", "bytes.tflite"], "expected float32 and one picture at a time"),
+        (["far_40.png", "--detector", "face full range", "--draw", "drawn"], "has outputs [2304, 16]"),
+        (["far_40.png", "--model", "nothing.tflite"], "no such file: nothing.tflite"),
+        (["far_40.png", "--model", "hand_landmark_full"], "no known detector takes 224×224×3"),
+        (["far_40.png", "--detector", "paw"], "no detector 'paw'"),
+        (["far_40.png", "--detector", "pose"], "takes 192×192×3; detector 'pose' has pictures of 224×224"),
+        (["far_40.png", "--detector", "face full range"], "has outputs [2304, 16] and [2304, classes]"),
+        (["far_40.png", "--against", "pose_detection"], "finds palm, pose_detection.tflite pose"),
+        (["far_40.png", "--landmarks", "pose_detection"], "is no hand landmark model"),
+        (["face.png", "--model", "pose_detection", "--landmarks", "hand_landmark_lite"], "need a palm detector"),
+        (["far_40.png", "none.png", "--draw", "out.png"], "out.png holds one picture"),
+        (["far_40.png", "--draw", "out.gif"], "expected a folder, or one of .jpeg, .jpg, .png, .webp"),
+        (["far_40.png", "--draw", "missing/out.png"], "the folder missing does not exist"),
+        (["97"], "camera 97 gives no pictures"),
+        (["far_40.png", "--frames", "0"], "--frames is 0"),
+    ],
+)
+def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    Image.new("RGB", (40_000, 20)).save("wide.png")
+    for name, shape, dtype in (("two", (2, 192, 192, 3), "float32"), ("bytes", (1, 192, 192, 3), "int8")):
+        b = Builder()
+        b.input(shape, dtype=dtype)
+        Path(f"{name}.tflite").write_bytes(b.build(b.graph.inputs))
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    code, _, err = run(capsys, "detect", *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_demo_ends_with_both_models_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "demo", "-o", "demo")
+    assert code == 0
+    assert out.count("palm with score 0.") == out.count("same: 1 found by both") == 3
+    with Image.open("demo/hands.png") as drawn:
+        assert drawn.height > drawn.width > 900
+
+
+def test_demo_says_when_the_models_differ() -> None:
+    lite, full = (models.path(name) for name in ("palm_detection_lite", "palm_detection_full"))
+    text, is_same = find_hands(lite, full, Path("hands.png"))
+    assert not is_same
+    assert "differs: " in text
+
+
+@pytest.mark.parametrize("design", ["joint", "gated"])
+def test_new_classes_start_by_detecting_as_before(design: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.shared("palm_detection_full"), 7, design), "seven.keras")
+    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "seven.keras", "--against", "palm_detection_full")
+    assert code == 0
+    assert "same: 1 found by both" in out
+
+
+def test_model_with_a_larger_input_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(resize_input(models.shared("palm_detection_full"), 256, 256), "large.keras")
+    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "large.keras")
+    assert code == 0
+    assert "1 found" in out

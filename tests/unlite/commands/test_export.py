@@ -1,0 +1,255 @@
+"""`unlite export`: what it prints, which exit code, and what it leaves behind."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import converter
+from converter.surgery.heads import replace_classes
+from converter.surgery.inputs import widen_input
+from fixtures.builder import Builder
+from fixtures.siblings import siblings_file
+from tests import models
+from tests.commands import run
+from tests.lazy import keras
+
+pytestmark = pytest.mark.one_setting
+
+NAME = "face_detection_short_range"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a converted model."""
+    monkeypatch.chdir(tmp_path)
+    Path("file.tflite").write_bytes(siblings_file("left", "right"))
+    converter.save(converter.convert("file.tflite"), "file.keras")
+    return tmp_path
+
+
+def test_unchanged_model_is_the_original_again(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
+    assert code == 0
+    assert "same as the model on 16 seeded inputs" in out
+    assert "wrote new.tflite: the original, byte for byte" in out
+    assert Path("new.tflite").read_bytes() == Path("file.tflite").read_bytes()
+
+
+def test_changed_model_says_what_float16_rounds_off(capsys: pytest.CaptureFixture[str]) -> None:
+    model = models.fresh(NAME)
+    layer = model.layers[1]
+    layer.set_weights([np.float32(1.0007) * values for values in layer.get_weights()])
+    converter.save(model, "changed.keras")
+    code, out, _ = run(capsys, "export", "changed.keras", "--like", NAME)
+    assert code == 0
+    assert "classificators: storage rounds off up to" in out
+    assert "wrote changed.tflite: the original's graph with the model's weights" in out
+    old, new = models.original(NAME), converter.read("changed.tflite")
+    assert abs(len(new.data) - len(old.data)) < 0.01 * len(old.data)
+    back = converter.convert(new).layers[1]
+    for before, after in zip(layer.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(before.astype(np.float16).astype(np.float32), after)
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "--dtype", "float16", "--json")
+    made = json.loads(out)
+    assert (code, made["ok"], made["unchanged"], made["output"]) == (0, True, False, "file.tflite")
+    assert made["verification"]["ok"]
+    assert len(made["rounding"]) == 1
+
+
+def test_model_from_a_function_without_verification(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text("import keras\nbuild = lambda: keras.models.load_model('file.keras')\n")
+    code, out, _ = run(capsys, "export", "mine.py:build", "--like", "file.tflite", "--no-verify")
+    assert (code, "same as" in out) == (0, False)
+    assert Path("build.tflite").exists()
+
+
+def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(models.shared("selfie_segmentation"), "selfie.keras")
+    code, out, _ = run(capsys, "export", "selfie.keras", "--like", "selfie_segmentation", "--builtin-only")
+    assert code == 0
+    assert "Convolution2DTransposeBias" not in str(converter.read("selfie.tflite").graph.ops)
+    assert "wrote selfie.tflite: the original's graph" in out
+
+
+def test_new_head_is_spliced_in_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.shared(NAME), 7), "seven.keras")
+    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME)
+    assert code == 0
+    assert "changed: classificator_8: kernel has shape (1, 1, 88, 14), the file has (1, 1, 88, 2)" in out
+    assert "and new operators for what has changed" in out
+    assert [shape[-1] for shape in converter.convert("seven.tflite").output_shape] == [16, 7]
+
+
+def test_changes_that_reach_every_output_have_to_be_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(widen_input(models.shared(NAME), 4), "wide.keras")
+    code, _, err = run(capsys, "export", "wide.keras", "--like", NAME)
+    assert code == 2
+    assert "conv2d: kernel has shape (5, 5, 4, 24), the file has (5, 5, 3, 24)" in err
+    assert "--allow-changes" in err
+    assert not Path("wide.tflite").exists()
+    code, out, _ = run(capsys, "export", "wide.keras", "--like", NAME, "--allow-changes", "--json")
+    made = json.loads(out)
+    assert (code, made["ok"], len(made["changes"])) == (0, True, 2)
+
+
+def test_without_an_original(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", "file.keras", "-o", "new.tflite")
+    assert code == 0
+    assert "wrote new.tflite: a graph of its own" in out
+
+
+def test_layer_without_operators_goes_through_keras(capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = keras.Input((8, 8, 3), name="picture")
+    x = keras.layers.Conv2D(4, 3, name="features")(inputs)
+    first = keras.layers.Flatten(name="second_by_name")(keras.ops.cumsum(x, axis=1))
+    model = keras.Model(inputs, [first, keras.layers.GlobalAveragePooling2D(name="a_mean")(x)])
+    converter.save(model, "odd.keras")
+    code, out, _ = run(capsys, "export", "odd.keras")
+    assert code == 0
+    assert "no TFLite operator is known here for Cumsum; Keras's own LiteRT export wrote the whole file" in out
+    graph = converter.read("odd.tflite").graph
+    assert [graph.tensors[i].name for i in (*graph.inputs, *graph.outputs)] == ["picture", "second_by_name", "a_mean"]
+    code, _, err = run(capsys, "export", "odd.keras", "--dtype", "float16", "-o", "half.tflite")
+    assert (code, "stores float32 only" in err, Path("half.tflite").exists()) == (2, True, False)
+
+
+ODD = """
+import keras
+from keras import layers, ops
+
+def named():
+    x = keras.Input((8, 8, 3))
+    return keras.Model(x, {"b": layers.Conv2D(4, 3)(x), "a": layers.Conv2D(2, 1)(x)})
+
+def several():
+    a, b = keras.Input((8, 8, 3), name="a"), keras.Input((8, 8, 3), name="b")
+    return keras.Model([a, b], ops.cumsum(a + b, axis=1))
+
+def recurrent():
+    x = keras.Input((8, 3))
+    return keras.Model(x, layers.LSTM(4)(x))
+"""
+
+
+@pytest.mark.parametrize("name", ["named", "several"])
+def test_models_of_other_kinds(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.py").write_text(ODD)
+    code, out, err = run(capsys, "export", f"odd.py:{name}")
+    assert (code, err) == (0, "")
+    assert "same as the model" in out
+
+
+def test_what_keras_exports_with_control_flow_cannot_be_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.py").write_text(ODD)
+    code, _, err = run(capsys, "export", "odd.py:recurrent")
+    assert code == 2
+    assert "but cannot be compared" in err
+    code, _, _ = run(capsys, "export", "odd.py:recurrent", "--no-verify")
+    assert (code, Path("recurrent.tflite").exists()) == (0, True)
+
+
+@pytest.mark.quantize
+def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("seen.npy", np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32))
+    arguments = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "int8")
+    code, out, _ = run(capsys, *arguments, "--representative", "seen.npy")
+    assert code == 0
+    assert "the ranges of activations come from 4 inputs" in out
+    assert "storage rounds off up to" in out
+    kinds = {tensor.storage.dtype for tensor in converter.read("new.tflite").graph.tensors if tensor.storage}
+    assert "INT8" in kinds
+
+
+@pytest.mark.quantize
+def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(
+        capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "dynamic"
+    )
+    assert code == 0
+    assert "measured on random numbers; --representative" in out
+
+
+@pytest.mark.quantize
+def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    b, rng = Builder(), np.random.default_rng(0)
+    weights = [b.constant(rng.normal(size=shape).astype(np.float32)) for shape in ((8, 3, 3, 16), (8,))]
+    x = b.op("CONV_2D", [b.input((1, 8, 8, 16)), *weights], [(1, 8, 8, 8)], ["conv"], padding=0, strideW=1, strideH=1)
+    options = struct.pack("<6i", 1, 2, 2, 2, 2, 0)
+    ends = b.op("MaxPoolingWithArgmax2D", x, [(1, 4, 4, 8), (1, 4, 4, 8)], ["largest", "where"], custom=options)
+    Path("custom.tflite").write_bytes(b.build(ends[:1]))
+    converter.save(converter.convert("custom.tflite"), "custom.keras")
+    arguments = ["export", "custom.keras", "--like", "custom.tflite", "--dtype", "dynamic", "-o", "new.tflite"]
+    code, out, err = run(capsys, *arguments)
+    assert code == 0, err
+    assert "not measured: LiteRT has no kernel for MaxPoolingWithArgmax2D" in out
+    assert "INT8" in {tensor.dtype for tensor in converter.read("new.tflite").graph.tensors}
+
+
+def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(replace_classes(models.shared(NAME), 7, "gated"), "seven.keras")
+    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME, "--onnx")
+    assert code == 0
+    assert "same as the model on 16 seeded inputs (ONNX Runtime)" in out
+    assert "wrote seven.onnx: a graph of its own" in out
+    import onnx
+
+    ends = onnx.load("seven.onnx").graph.output
+    assert [end.name for end in ends] == ["regressors", "classificators", "class_classificators"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["file.keras", "--allow-changes", "-o", "new.tflite"], "--allow-changes is about an original"),
+        pytest.param(
+            ["file.keras", "--like", "file.tflite", "--dtype", "int8"],
+            "int8 needs representative inputs",
+            marks=pytest.mark.quantize,
+        ),
+        (["file.keras", "--like", "file.tflite", "--representative", "x.npy"], "hint: --dtype int8"),
+        (["file.keras", "--like", "file.tflite", "--onnx", "--dtype", "float16"], "--dtype and --builtin-only are for"),
+        (["file.keras", "--like", "file.tflite", "--onnx", "-o", "new.tflite"], "does not end in .onnx"),
+        (["file.keras", "--like", NAME], "the model is not the original's"),
+        (["none.keras", "--like", "file.tflite"], "no such file: none.keras"),
+        (["file.keras", "--like", "none.tflite"], "no such file: none.tflite"),
+        (["file.keras", "--like", "file.tflite", "-o", "new.keras"], "does not end in .tflite"),
+        (["file.keras", "--like", "file.tflite", "-o", "missing/new.tflite"], "the folder missing does not exist"),
+        (["broken.keras", "--like", "file.tflite", "-o", "new.tflite"], "are not finite"),
+    ],
+)
+def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    broken = converter.load("file.keras")
+    broken.get_layer("end").bias.assign(keras.ops.full((2,), np.nan))
+    converter.save(broken, "broken.keras")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, _, err = run(capsys, "export", *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_export_that_does_not_agree_is_not_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from converter.write import writer
+
+    def exchanged(self: writer.Writer) -> list[writer.Placed]:
+        placed = place(self)
+        left, right = (i for i, each in enumerate(placed) if each.values.shape == (4, 3, 3, 3))
+        swapped = writer.Placed(placed[left].op, placed[left].tensor, 2 * placed[right].values, "left")
+        return [*placed[:left], swapped, *placed[left + 1 :]]
+
+    place = writer.Writer.placed
+    monkeypatch.setattr(writer.Writer, "placed", exchanged)
+    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
+    assert code == 1
+    assert "NOT the same as the model" in out
+    assert "nothing was written" in out
+    assert not Path("new.tflite").exists()

@@ -1,0 +1,1 @@
+"""Deployed `.tflite` files back into Keras models that can be trained."""

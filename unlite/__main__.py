@@ -1,0 +1,7 @@
+"""`python -m unlite`."""
+
+import sys
+
+from unlite.commands.main import main
+
+sys.exit(main())

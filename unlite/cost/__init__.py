@@ -1,0 +1,1 @@
+"""What a model costs to run: measured in every runtime, interleaved, and judged."""

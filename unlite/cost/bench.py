@@ -1,0 +1,228 @@
+"""A detector, its designs and a picture, ready to be measured."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import converter
+from converter.blueprints.cost import Cost, total
+from converter.detectors.letterbox import Region, letterbox, whole
+from converter.detectors.table import Detector, for_shapes
+from converter.errors import BadDetector, BadHead
+from converter.passes.storage import fold_storage
+from converter.surgery.heads import REGION, Design, replace_classes
+from converter.tflite.model import Graph, Model
+from converter.tflite.reader import read
+from converter.tflite.variants import cut_at
+from converter.write.writer import write
+from parity.runners.litert import LiteRT
+from parity.runners.types import Array
+from unlite.cost.latency import Contender
+from unlite.cost.runtimes import Runtime, StorageType, Subject
+from unlite.detection.decoding import Detections, Floats, decode, regressors_and_logits, suppress
+from unlite.detection.drawn import DrawnHand, draw
+from unlite.detection.sampling import Pixels, sample
+
+HEIGHT, WIDTH = 480, 640  # of the picture: what cameras give
+HANDS = (DrawnHand(0.5, (0.3, 0.5)), DrawnHand(0.4, (0.7, 0.5)))
+# What decoding and suppression get: a few hands or faces, each found by several anchors.
+CANDIDATES = 20
+# Their logits, from the best to the last: above every known detector's threshold.
+LIFTED = (6.0, 3.0)
+# How far all others are below the best of them: no detector's threshold is there.
+SUNK = 20.0
+# Operators between a head's convolution and an output of the model.
+PASSES = ("RESHAPE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "DEPTHWISE_CONV_2D")
+TWO_STAGE: Design = "two_stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One design with so many classes.
+
+    Attributes:
+        subject: The detector; for `two_stage` the second stage, which runs after the unchanged detector.
+    """
+
+    design: Design
+    classes: int
+    subject: Subject
+
+    @property
+    def name(self) -> str:
+        """What its contender is called."""
+        return f"{self.design} {self.classes}"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Contenders that run one after the other to get its outputs."""
+        return ("detector", self.name) if self.design == TWO_STAGE else (self.name,)
+
+
+def features(graph: Graph) -> tuple[int, ...]:
+    """The tensors that a detector's heads read: what the last convolution before each output takes.
+
+    Raises:
+        BadHead: Behind an output is something else than a convolution.
+    """
+    folded = fold_storage(graph)
+    makers = {index: op for op in folded.ops for index in op.outputs}
+
+    def walk(index: int) -> Iterator[int]:
+        op = makers.get(index)
+        if op is None or op.kind not in (*PASSES, "CONV_2D"):
+            raise BadHead(f"no detection head: {graph.tensors[index]} comes of {op or 'nothing'}, not of a convolution")
+        computed = [i for i in op.inputs if i is not None and folded.tensors[i].storage is None]
+        if op.kind == "CONV_2D":
+            yield computed[0]
+        else:
+            for operand in computed:
+                yield from walk(operand)
+
+    return tuple(dict.fromkeys(found for index in graph.outputs for found in walk(index)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A detector and a picture.
+
+    Attributes:
+        original: The file.
+        unchanged: The detector as it is.
+        backbone: The same without its heads: the file cut at the tensors that they read.
+        picture: RGB, two drawn hands.
+        region: What a detection cuts out of it for the second stage.
+    """
+
+    original: Model
+    detector: Detector
+    unchanged: Subject
+    backbone: Subject
+    picture: Pixels
+    region: Floats
+
+    @classmethod
+    def of(cls, original: Model, detector: Detector | None = None) -> "Bench":
+        """Convert a file and draw a picture.
+
+        Raises:
+            BadHead: It has no detection head.
+        """
+        found = detector or _known(original)
+        features(original.graph)  # said before Keras is imported
+        picture = np.asarray(draw(HEIGHT, WIDTH, HANDS))
+        example = [_tensor(picture, found)]
+        model = converter.convert(original)
+        unchanged = Subject(model, _stored(original, model), example)
+
+        @cache
+        def cut(dtype: StorageType | None) -> bytes:
+            data = unchanged.store(dtype)
+            return cut_at(data, features(read(data).graph))
+
+        backbone = Subject(converter.convert(read(cut(None))), cut, example)
+        return cls(original, found, unchanged, backbone, picture, _region(picture, found))
+
+    def variants(
+        self, designs: Sequence[Design], classes: Sequence[int], progress: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Variant]:
+        """All designs with all numbers of classes."""
+        for design in designs:
+            is_second = design == TWO_STAGE
+            for count in classes:
+                progress(f"building {design}, {count} classes")
+                model = replace_classes(self.unchanged.model, count, design, detector=self.detector)
+                store = _stored(None if is_second else self.original, model)
+                example = [self.region] if is_second else self.unchanged.example
+                yield Variant(design, count, Subject(model, store, example))
+
+    def contenders(
+        self, runtime: Runtime, variants: Sequence[Variant], progress: Callable[[str], None] = lambda _: None
+    ) -> dict[str, Contender]:
+        """Everything that one round runs, by name."""
+        file, example = LiteRT(self.original.data, "xnnpack"), self.unchanged.example
+        raw = file.run(example)
+        found = _decoder(raw, TWO_STAGE, 1, self.detector)()
+        threshold = self.detector.min_suppression_threshold
+        made: dict[str, Contender] = {
+            "original": lambda: file.run(example),
+            "preprocessing": lambda: _tensor(self.picture, self.detector),
+            "detector": _prepared(runtime, self.unchanged),
+            "backbone": _prepared(runtime, self.backbone),
+            "suppression": lambda: suppress(found, threshold),
+            "cropping": lambda: _region(self.picture, self.detector),
+        }
+        for variant in variants:
+            progress(variant.name)
+            made[variant.name] = _prepared(runtime, variant.subject)
+            made[f"{variant.name} decoding"] = _decoder(raw, variant.design, variant.classes, self.detector)
+        return made
+
+    def cost(self, variant: Variant) -> tuple[Cost, Cost]:
+        """Of all networks that it runs, and of the unchanged detector."""
+        before, own = (_cost(subject) for subject in (self.unchanged, variant.subject))
+        return (before + own if variant.design == TWO_STAGE else own), before
+
+
+def lifted(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> list[Array]:
+    """Raw outputs of a head for so many classes, with twenty candidates: what there is to do, not what comes out.
+
+    Args:
+        raw: What the unchanged detector gives.
+        design: `gated` has class logits beside objectness; `two_stage` decodes what the detector gives.
+        classes: All equally likely.
+        detector: What the outputs mean.
+    """
+    regressors = next(array for array in raw if array.shape[2] == detector.coordinates).copy()
+    logits = next(array for array in raw if array.shape[2] != detector.coordinates).max(axis=2, keepdims=True)
+    best = np.argsort(-logits[0, :, 0], kind="stable")[:CANDIDATES]
+    logits = logits - logits.max() + np.float32(LIFTED[0] - SUNK)
+    logits[0, best, 0] = np.linspace(*LIFTED, len(best))
+    regressors[0, best, 2:4] = np.abs(regressors[0, best, 2:4])  # a box, whatever was there
+    each = np.repeat(logits, classes, axis=2)
+    if design == "gated":
+        return [regressors, logits, each]
+    return [regressors, logits if design == TWO_STAGE else each]
+
+
+def _decoder(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> Callable[[], Detections]:
+    outputs = lifted(raw, design, classes, detector)
+    return lambda: decode(*regressors_and_logits(outputs, detector), detector)
+
+
+def _known(original: Model) -> Detector:
+    graph = original.graph
+    taken, given = ([graph.tensors[index].shape[1:] for index in ends] for ends in (graph.inputs, graph.outputs))
+    try:
+        return for_shapes(taken[0] if taken else (), given)
+    except BadDetector as error:
+        message, _, hint = str(error).partition("\nhint: ")
+        raise BadHead(f"{original.name} has no detection head: {message}", hint) from None
+
+
+def _stored(original: Model | None, model: Any) -> Callable[[StorageType | None], bytes]:
+    return cache(lambda dtype: write(original, model, dtype))
+
+
+def _prepared(runtime: Runtime, subject: Subject) -> Contender:
+    run = runtime.make(subject)
+    return lambda: run(subject.example)
+
+
+def _cost(subject: Subject) -> Cost:
+    return total(read(subject.store(None)).graph)
+
+
+def _tensor(picture: Pixels, detector: Detector) -> Floats:
+    region, _ = letterbox(whole(*picture.shape[:2]), detector.height, detector.width)
+    return sample(picture, region, (detector.height, detector.width), detector.range)
+
+
+def _region(picture: Pixels, detector: Detector) -> Floats:
+    """The left hand, a little turned, as MediaPipe cuts it out."""
+    size = HANDS[0].scale * HEIGHT
+    x, y = HANDS[0].centre
+    return sample(picture, Region(x * WIDTH, y * HEIGHT, size, size, 0.3), (REGION, REGION), detector.range)

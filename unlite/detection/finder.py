@@ -1,0 +1,208 @@
+"""A detector ready to look at pictures, from a file of either kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import converter
+from converter import detectors
+from converter.detectors.table import Detector
+from converter.errors import BadDetector
+from parity.runners.keras import keras_runner
+from parity.runners.litert import LiteRT
+from parity.runners.types import Run
+from unlite.detection.decoding import Detections, check_outputs, intersection_over_union
+from unlite.detection.pipeline import detect
+from unlite.detection.sampling import Floats, Pixels
+
+# How far two models' results may be apart and still be the same, as a share of the picture or of the score.
+# MediaPipe's own two kernel sets are up to 2.2e-6 apart.
+SAME = 1e-5
+MATCH = 0.5  # intersection over union from which on two boxes are about the same thing
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """A model and what its tensors mean.
+
+    Attributes:
+        name: What to call it.
+    """
+
+    name: str
+    run: Run
+    detector: Detector
+
+    def __call__(self, picture: Pixels) -> Detections:
+        """What it finds in an RGB picture [H, W, 3], as shares of the picture."""
+        return detect(self.run, self.detector, picture).final
+
+
+def load_finder(path: Path, detector: Detector | None = None) -> Finder:
+    """Load a detector.
+
+    Args:
+        path: `.tflite`, which runs in LiteRT, or `.keras`.
+        detector: What its tensors mean; default: the known detector that has such tensors.
+
+    Raises:
+        BadDetector: It is no detector that is known.
+        UnliteError: It cannot be read.
+    """
+    run, taken, given = load_run(path)
+    if len(taken) != 1:
+        raise BadDetector(f"{path} takes {len(taken)} inputs; a detector takes one picture")
+    found = detector or detectors.for_shapes(taken[0], given)
+    if taken[0] != (found.height, found.width, 3):
+        size = "×".join(map(str, taken[0]))
+        raise BadDetector(f"{path} takes {size}; detector {found.name!r} has pictures of {found.height}×{found.width}")
+    check_outputs(given, found)
+    return Finder(path.name, run, found)
+
+
+def load_run(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """How to run a `.tflite` or `.keras` file; the shapes of its inputs, and of its outputs, without the batch.
+
+    Raises:
+        BadDetector: It takes or gives other types than float32, or several pictures at once.
+        UnliteError: It cannot be read.
+    """
+    return _keras(path) if path.suffix == ".keras" else _litert(path)
+
+
+def _keras(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+    model = converter.load(path)
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise BadDetector(f"{path} has no fixed inputs and outputs", hint="build it with keras.Input")
+    return keras_runner(model), [tuple(x.shape[1:]) for x in inputs], [tuple(x.shape[1:]) for x in outputs]
+
+
+def _litert(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+    model = converter.read(path)
+    for index in (*model.graph.inputs, *model.graph.outputs):
+        tensor = model.graph.tensors[index]
+        if tensor.dtype != "FLOAT32" or tensor.shape[:1] != (1,):
+            raise BadDetector(
+                f"{path}: {tensor} is {tensor.dtype} {tensor.shape}, expected float32 and one picture at a time"
+            )
+    taken, given = (
+        [model.graph.tensors[index].shape[1:] for index in ends] for ends in (model.graph.inputs, model.graph.outputs)
+    )
+    return LiteRT(model.data, "xnnpack").run, taken, given
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two models' detections of one picture differ.
+
+    Attributes:
+        pairs: (row of the first, row of the second) for what both find.
+        only_first: Rows that the second lacks.
+        only_second: Rows that the first lacks.
+        box: Largest difference of a box's edge, as a share of the picture.
+        keypoint: Of a keypoint.
+        score: Of a score.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    only_first: tuple[int, ...]
+    only_second: tuple[int, ...]
+    box: float
+    keypoint: float
+    score: float
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both find the same."""
+        is_close = all(apart <= SAME for apart in (self.box, self.keypoint, self.score))  # so written, NaN is not
+        return not self.only_first and not self.only_second and is_close
+
+    def __str__(self) -> str:
+        if not self.pairs and self.is_same:
+            return "same: nothing found by both"
+        if self.is_same:
+            apart = max(self.box, self.keypoint, self.score)
+            return f"same: {len(self.pairs)} found by both, at most {apart:.1g} apart"
+        parts = [f"{len(self.only_first)} only by the first"] if self.only_first else []
+        parts += [f"{len(self.only_second)} only by the second"] if self.only_second else []
+        if self.pairs:
+            measured = f"{self.box:.2g} (box), {self.keypoint:.2g} (keypoint), {self.score:.2g} (score)"
+            parts.append(f"{len(self.pairs)} by both, up to {measured} apart")
+        return "differs: " + "; ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "same": self.is_same,
+            "text": str(self),
+            "only_first": list(self.only_first),
+            "only_second": list(self.only_second),
+            "largest_difference": {
+                name: _finite(value)
+                for name, value in (("box", self.box), ("keypoint", self.keypoint), ("score", self.score))
+            },
+        }
+
+
+def difference(first: Detections, second: Detections) -> Difference:
+    """Pair what overlaps most and is of the same class, and measure."""
+    boxes, others = first.corners(), second.corners()
+    overlaps = np.array([intersection_over_union(box, others) for box in boxes]).reshape(len(first), len(second))
+    overlaps[first.classes[:, None] != second.classes[None]] = -1
+    pairs = []
+    while overlaps.size and overlaps.max() >= MATCH:
+        row, column = (int(index) for index in np.unravel_index(overlaps.argmax(), overlaps.shape))
+        pairs.append((row, column))
+        overlaps[row, :] = overlaps[:, column] = -1
+    pairs.sort()
+    rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
+
+    def largest(a: Floats, b: Floats) -> float:
+        return float(np.abs(a[rows] - b[columns]).max(initial=0))
+
+    return Difference(
+        tuple(pairs),
+        tuple(sorted(set(range(len(first))) - set(rows))),
+        tuple(sorted(set(range(len(second))) - set(columns))),
+        largest(boxes, others),
+        largest(first.keypoints_xy, second.keypoints_xy),
+        largest(first.scores, second.scores),
+    )
+
+
+def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[dict[str, Any]]:
+    """For JSON: pixels of the picture; None for what is not finite.
+
+    Args:
+        found: Shares of the picture.
+        detector: What found them.
+        size: Height and width of the picture.
+    """
+    scale = np.array([size[1], size[0]], np.float32)
+    rows = []
+    for box, points, score, class_ in zip(
+        found.boxes_xywh, found.keypoints_xy, found.scores, found.classes, strict=True
+    ):
+        left, top, width, height = map(_finite, (box.reshape(2, 2) * scale).ravel().tolist())
+        named = zip(
+            detector.keypoints, ([_finite(x) for x in point] for point in (points * scale).tolist()), strict=True
+        )
+        rows.append(
+            {
+                "score": float(score),
+                "class": int(class_),
+                "box": {"left": left, "top": top, "width": width, "height": height},
+                "keypoints": dict(named),
+            }
+        )
+    return rows
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if isfinite(value) else None

@@ -1,0 +1,156 @@
+"""Pictures from files, videos and cameras, as RGB bytes the right way up."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from converter.errors import BadPicture
+from converter.extras import importing
+from unlite.detection.sampling import Pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+ANIMATIONS = {"GIF", "PNG", "WEBP"}
+WHITE = (255, 255, 255)
+LONGEST = 32_766  # OpenCV addresses pixels with 16 bits
+CAMERA_DIGITS = 4
+# Share of a video's frames that have to be readable: some files only estimate how many they have.
+COMPLETE = 0.95
+
+
+class Frame(NamedTuple):
+    """One picture.
+
+    Attributes:
+        source: Where it comes from.
+        number: Of the frame, from 1; 0 for a picture file.
+        pixels: RGB [H, W, 3].
+    """
+
+    source: str
+    number: int
+    pixels: Pixels
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return f"{self.source} #{self.number}" if self.number else self.source
+
+
+def check_sources(sources: Sequence[str]) -> None:
+    """Check that all files are there, before the first is looked at.
+
+    Raises:
+        BadPicture: One is not.
+    """
+    for source in sources:
+        if not _is_camera(source) and not Path(source).is_file():
+            raise BadPicture(f"{source} is a folder" if Path(source).is_dir() else f"no such file: {source}")
+
+
+def frames(source: str, limit: int | None = None) -> Iterator[Frame]:
+    """The pictures of one source.
+
+    Args:
+        source: Path of a picture or a video, or the number of a camera.
+        limit: Most frames of a video or camera; default: all of a video, one of a camera.
+
+    Raises:
+        BadPicture: There is none.
+    """
+    if _is_camera(source):
+        yield from _captured(source, 1 if limit is None else limit)
+    elif Path(source).suffix.lower() in VIDEOS:
+        yield from _captured(source, limit)
+    else:
+        yield Frame(source, 0, load_picture(Path(source)))
+
+
+def _is_camera(source: str) -> bool:
+    return source.isdecimal() and not Path(source).exists()
+
+
+def load_picture(path: Path) -> Pixels:
+    """Read a picture file: turned as its EXIF data says, transparency on white, 16 bits scaled to 8.
+
+    Returns:
+        RGB [H, W, 3].
+
+    Raises:
+        BadPicture: It is no picture, damaged, or of a kind whose brightness is not defined.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    check_sources([str(path)])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is not yet an attack
+            with Image.open(path) as opened:
+                _check_kind(opened, path)
+                opened.load()
+                return _as_rgb(ImageOps.exif_transpose(opened))
+    except BadPicture:
+        raise
+    except UnidentifiedImageError:
+        raise BadPicture(f"{path} is not a picture") from None
+    except Image.DecompressionBombError as error:
+        raise BadPicture(f"{path}: {error}", hint="scale it down first") from None
+    except Exception as error:  # noqa: BLE001 - Pillow's readers raise whatever comes to them on damaged files
+        raise BadPicture(f"{path} is damaged: {error}") from None
+
+
+def _check_kind(image: "Image", path: Path) -> None:
+    hint = "save it with 8 or 16 bits per channel"
+    if image.mode == "F":
+        raise BadPicture(f"{path} has floating-point pixels", hint=hint)
+    if image.mode == "I" and image.format != "PNG":  # where it is how Pillow before 11 reads 16 bits
+        raise BadPicture(f"{path} has 32 bits per pixel, and nothing says which number is white", hint=hint)
+    if getattr(image, "is_animated", False) and image.format in ANIMATIONS:
+        raise BadPicture(f"{path} is animated", hint="save it as a video, or its frames as pictures")
+    if max(image.size) > LONGEST:
+        raise BadPicture(f"{path} has {image.width}×{image.height} pixels, at most {LONGEST} on a side can be sampled")
+
+
+def _as_rgb(image: "Image") -> Pixels:
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        deep = np.asarray(image).astype(np.int64)
+        deep = np.where(deep == image.info.get("transparency", -1), 0xFFFF, deep)
+        return np.repeat(((deep * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8)[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, (*WHITE, 255)), layer)
+    return np.array(image.convert("RGB"))
+
+
+def _captured(source: str, limit: int | None) -> Iterator[Frame]:
+    with importing("detect", "reading videos"):
+        import cv2
+
+    is_camera = _is_camera(source)
+    what = f"camera {source}" if is_camera else source
+    if is_camera and len(source) > CAMERA_DIGITS:
+        raise BadPicture(f"{what} gives no pictures")
+    check_sources([source])
+    capture = cv2.VideoCapture(int(source) if is_camera else source)
+    try:
+        number = 0
+        while limit is None or number < limit:
+            is_read, pixels = capture.read()
+            if not is_read:
+                break
+            number += 1
+            yield Frame(what, number, pixels[..., ::-1].astype(np.uint8))
+        announced = 0 if is_camera else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if number == 0:
+            raise BadPicture(f"{what} gives no pictures")
+        if number < COMPLETE * min(announced, limit or announced):
+            raise BadPicture(f"{what} is damaged: it gives {number} of {announced} frames")
+    finally:
+        capture.release()
