@@ -5,11 +5,13 @@ matching, auditing and writing back) reads the result. Neither Keras nor numpy i
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from converter.blueprints.naming import Namer, safe
 from converter.blueprints.specs import Blueprint, LayerSpec
-from converter.errors import MalformedModel, UnliteError, UnsupportedModel, UnsupportedOp
-from converter.ops import OPS, OpView
+from converter.errors import MalformedModel, UnsupportedModel, UnsupportedOp
+from converter.ops import OPERATORS, records
+from converter.ops.forms.operator import OpView
 from converter.ops.node import Ref
 from converter.ops.steps import Step
 from converter.passes.storage import fold_storage
@@ -31,35 +33,48 @@ def lower(op: Op, graph: Graph) -> list[Step]:
         MalformedModel: The operator contradicts itself.
     """
     view = OpView(op, graph)
-    if op.kind not in OPS:
+    known = records.operator(op.kind).lower
+    if known is None:
         raise view.unsupported(f"this {'custom ' * op.is_custom}op has no Keras equivalent here")
     for tensor in (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index is not None):
         if tensor.dtype != "FLOAT32" and (tensor.storage is None or tensor.dtype not in CONSTANT_TYPES):
             raise view.unsupported(f"{tensor} is {tensor.dtype}; only float32 graphs can be trained")
-    return OPS[op.kind](view)
+    return known(view)
 
 
-def _lower_all(graph: Graph) -> tuple[dict[int, list[Step]], list[UnliteError]]:
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A graph with every operator asked what it is.
+
+    Attributes:
+        graph: After `fold_storage`.
+        steps: Index of an operator → its Keras layers.
+        problems: One per operator that no Keras layer stands for.
+    """
+
+    graph: Graph
+    steps: Mapping[int, list[Step]]
+    problems: tuple[UnsupportedOp | MalformedModel, ...]
+
+
+def lower_all(graph: Graph) -> Lowered:
+    """Ask every operator of a graph as read; never fails because of one."""
+    graph = fold_storage(graph)
     steps: dict[int, list[Step]] = {}
-    problems: list[UnliteError] = []
+    problems: list[UnsupportedOp | MalformedModel] = []
     for op in graph.ops:
         try:
             steps[op.index] = lower(op, graph)
         except (UnsupportedOp, MalformedModel) as error:
             problems.append(error)
-    return steps, problems
+    return Lowered(graph, steps, tuple(problems))
 
 
-def survey(graph: Graph) -> list[UnliteError]:
-    """Why `graph` cannot be converted: one error per operator that no Keras layer stands for."""
-    return _lower_all(fold_storage(graph))[1]
-
-
-def blueprint(graph: Graph, name: str = "model") -> Blueprint:
+def blueprint(graph: Graph | Lowered, name: str = "model") -> Blueprint:
     """Say what every operator of `graph` is in Keras.
 
     Args:
-        graph: As read from the file.
+        graph: As read from the file, or what `lower_all` made of it.
         name: What the Keras model will be called.
 
     Raises:
@@ -67,18 +82,19 @@ def blueprint(graph: Graph, name: str = "model") -> Blueprint:
         UnsupportedModel: Its inputs or outputs are nothing that a Keras model can have.
         MalformedModel: An operator contradicts itself.
     """
-    graph = fold_storage(graph)
+    lowered = graph if isinstance(graph, Lowered) else lower_all(graph)
+    graph = lowered.graph
     _check_ends(graph)
-    steps, problems = _lower_all(graph)
-    for problem in problems:
+    for problem in lowered.problems:
         if isinstance(problem, MalformedModel):
             raise problem
-    if problems:
-        hint = f"`unlite inspect` lists what a model needs; known here: {', '.join(sorted(OPS))}"
-        raise UnsupportedOp("\n".join(str(problem) for problem in problems), hint)
+    if lowered.problems:
+        known = ", ".join(sorted(name for name, op in OPERATORS.items() if op.lower))
+        hint = f"`unlite inspect` lists what a model needs; known here: {known}"
+        raise UnsupportedOp("\n".join(str(problem) for problem in lowered.problems), hint)
     namer = Namer(graph, name)
     inputs = {namer.input(graph.tensors[index].name): index for index in graph.inputs}
-    specs = [spec for op in graph.ops for spec in _specs(op, steps[op.index], graph, namer)]
+    specs = [spec for op in graph.ops for spec in _specs(op, lowered.steps[op.index], graph, namer)]
     outputs, identities = _outputs(graph, specs, namer)
     used = _used([*specs, *identities], outputs)
     _check_operands(used, graph)

@@ -1,9 +1,9 @@
 """What a graph costs to run, counted: multiply-adds, and bytes moved. Nothing is run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 
+from converter.ops import records
 from converter.passes.storage import fold_storage
 from converter.tflite.model import BITS, Graph, Op, Tensor
 
@@ -59,7 +59,7 @@ def total(graph: Graph) -> Cost:
 def _cost(op: Op, tensors: tuple[Tensor, ...]) -> Cost:
     operands = [tensors[index] for index in op.inputs if index is not None]
     results = [tensors[index] for index in op.outputs]
-    count = MULTIPLY_ADDS.get(op.kind)
+    count = records.operator(op.kind).multiply_adds
     return Cost(
         count(operands, results[0]) if count else 0,
         _bytes(tensor for tensor in operands if tensor.storage),
@@ -69,43 +69,3 @@ def _cost(op: Op, tensors: tuple[Tensor, ...]) -> Cost:
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum((tensor.size * BITS.get(tensor.dtype, 0) + 7) // 8 for tensor in tensors)
-
-
-def _convolution(operands: list[Tensor], result: Tensor) -> int:
-    """Kernel OHWI: each output is a sum over a window of all channels of its group."""
-    return result.size * prod(operands[1].shape[1:])
-
-
-def _depthwise(operands: list[Tensor], result: Tensor) -> int:
-    """Kernel 1HWC: each output is a sum over a window of one channel."""
-    return result.size * prod(operands[1].shape[1:3])
-
-
-def _transposed(operands: list[Tensor], result: Tensor) -> int:
-    """Output shape, kernel OHWI, x: each input goes to a window of all output channels."""
-    return operands[2].size * prod(operands[1].shape[:3])
-
-
-def _custom_transposed(operands: list[Tensor], result: Tensor) -> int:
-    """As `_transposed`, MediaPipe's order of operands: x, kernel, bias."""
-    return operands[0].size * prod(operands[1].shape[:3])
-
-
-def _dense(operands: list[Tensor], result: Tensor) -> int:
-    """Kernel OI."""
-    return result.size * operands[1].shape[-1]
-
-
-def _matrices(operands: list[Tensor], result: Tensor) -> int:
-    """The inner extent is the left one's last (as long as it is not transposed, which exporters do to the right)."""
-    return result.size * operands[0].shape[-1]
-
-
-MULTIPLY_ADDS: Mapping[str, Callable[[list[Tensor], Tensor], int]] = {
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "TRANSPOSE_CONV": _transposed,
-    "Convolution2DTransposeBias": _custom_transposed,
-    "FULLY_CONNECTED": _dense,
-    "BATCH_MATMUL": _matrices,
-}

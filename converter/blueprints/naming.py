@@ -10,20 +10,9 @@ import re
 from collections import Counter
 from itertools import takewhile
 
+from converter.ops import records
 from converter.tflite.model import Graph
 
-# The operation names that say "this fragment is the layer itself", by Keras class.
-OPERATIONS = {
-    "Conv2D": ("Conv2D", "convolution", "Kernel"),
-    "DepthwiseConv2D": ("depthwise", "separable_conv2d", "Kernel"),
-    "Conv2DTranspose": ("conv2d_transpose", "Kernel"),
-    "Dense": ("MatMul", "Tensordot", "Kernel"),
-    "ReLU": ("Relu", "Relu6", "clip_by_value"),
-    "Activation": ("Sigmoid", "Tanh", "Relu", "Relu6"),
-    "Add": ("add", "AddV2"),
-    "Multiply": ("mul", "Mul"),
-    "Concatenate": ("concat",),
-}
 _DECORATION = re.compile(r"__xeno_compat__\d+|_(dequantize|densify)\d*$|:\d+$")
 _TRAILING_NUMBER = re.compile(r"\d+$")
 _MEANINGLESS = re.compile(r"^(StatefulPartitionedCall|PartitionedCall|Identity|tensor)(_\d+)?$")
@@ -69,7 +58,8 @@ class Namer:
         return self.unique(name)
 
     def _readable(self, layer: str, kernel: str | None, output: str, *, is_last: bool) -> str:
-        operations = {_TRAILING_NUMBER.sub("", name) for name in OPERATIONS.get(layer, ())}
+        # A fragment that ends in one of these is the layer itself.
+        operations = {_TRAILING_NUMBER.sub("", name) for name in records.layer(layer).exported_as}
         for source in filter(None, (kernel, output)):
             for fragment in _fragments(source):
                 path, _, operation = fragment.rpartition("/")

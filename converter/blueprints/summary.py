@@ -3,9 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from converter.blueprints.build import blueprint, survey
+from converter.blueprints.build import Lowered, blueprint, lower_all
 from converter.errors import UnliteError
-from converter.passes.storage import fold_storage
 from converter.tflite.model import Graph, Model, Tensor
 
 FLOATS = ("FLOAT16", "FLOAT32", "FLOAT64")
@@ -19,8 +18,8 @@ def summarize(model: Model) -> dict[str, Any]:
     """
     graph = model.graphs[0]
     counts = Counter(op.kind for op in graph.ops)
-    folded = fold_storage(graph)
-    weights = [tensor for tensor in folded.constants() if tensor.dtype in FLOATS]
+    lowered = lower_all(graph)
+    weights = [tensor for tensor in lowered.graph.constants() if tensor.dtype in FLOATS]
     return {
         "name": model.name,
         "bytes": len(model.data),
@@ -30,11 +29,11 @@ def summarize(model: Model) -> dict[str, Any]:
         "outputs": [_tensor(graph.tensors[i]) for i in graph.outputs],
         "operators": dict(counts.most_common()),
         "custom_operators": dict(Counter(op.kind for op in graph.ops if op.is_custom)),
-        "parameters": _parameters(folded),
+        "parameters": _parameters(lowered.graph),
         "weight_storage": _storage(weights),
         "metadata": {name: len(data) for name, data in model.metadata.items()},
         "signatures": [signature.key for signature in model.signatures],
-        "unsupported": _unsupported(model, graph),
+        "unsupported": _unsupported(model, lowered),
     }
 
 
@@ -59,11 +58,10 @@ def _storage(weights: list[Tensor]) -> dict[str, dict[str, int]]:
     return kinds
 
 
-def _unsupported(model: Model, graph: Graph) -> list[str]:
-    problems = [str(error) for error in survey(graph)]
+def _unsupported(model: Model, lowered: Lowered) -> list[str]:
+    problems = [str(problem) for problem in lowered.problems]
     try:
-        blueprint(model.graph)
+        blueprint(lowered if len(model.graphs) == 1 else model.graph)
     except UnliteError as error:
-        if not problems:  # else the survey has them one by one
-            problems = [str(error)]
+        return problems or [str(error)]
     return problems

@@ -13,7 +13,7 @@ from converter.layers.mediapipe import (
     TransformLandmarks,
     TransformTensorBilinear,
 )
-from converter.layers.pictures import DepthToSpace, PaddedAveragePooling2D, ResizeBilinear, SpaceToDepth
+from converter.layers.pictures import DepthToSpace, PaddedAveragePooling2D, ResizeBilinear, ResizeNearest, SpaceToDepth
 from converter.layers.shaping import Mean, StridedSlice, ZeroPadding
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "RemoveLetterbox",
     "Resampler",
     "ResizeBilinear",
+    "ResizeNearest",
     "Scale",
     "SpaceToDepth",
     "StridedSlice",

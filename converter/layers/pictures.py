@@ -10,18 +10,14 @@ from numpy.typing import NDArray
 from converter.layers.base import ConfiguredLayer, Shape, register
 
 
-@register
-class ResizeBilinear(ConfiguredLayer):
-    """Bilinear resizing with TFLite's coordinate conventions and no antialiasing.
-
-    The source of output position i is i·in/out; with `half_pixel_centers` (i + ½)·in/out - ½, where pixels
-    are areas; with `align_corners` i·(in - 1)/(out - 1), where the outermost pixels coincide.
+class _Resize(ConfiguredLayer):
+    """Resizing with TFLite's coordinate conventions and no antialiasing.
 
     Args:
         height: Output height in pixels.
         width: Output width in pixels.
-        align_corners: See above.
-        half_pixel_centers: See above; not together with `align_corners`.
+        align_corners: The outermost pixels coincide.
+        half_pixel_centers: Pixels are areas; not together with `align_corners`.
     """
 
     arguments = ("height", "width", "align_corners", "half_pixel_centers")
@@ -37,9 +33,39 @@ class ResizeBilinear(ConfiguredLayer):
         """[N, h, w, C] → [N, height, width, C]."""
         return self._resize(self._resize(x, 1, self.height), 2, self.width)
 
+    def _places(self, extent: int, size: int) -> NDArray[np.float32]:
+        """Where each output position lies among the input's, in float32 as TFLite computes it: rounding decides."""
+        positions = np.arange(size, dtype=np.float32)
+        if self.align_corners and size > 1:
+            return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
+        offset = np.float32(0.5 if self.half_pixel_centers else 0)
+        made: NDArray[np.float32] = np.multiply(positions + offset, extent / size, dtype=np.float32)
+        return made
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """[N, height, width, C]."""
+        return (input_shape[0], self.height, self.width, input_shape[3])
+
+
+@register
+class ResizeBilinear(_Resize):
+    """Bilinear resizing with TFLite's coordinate conventions and no antialiasing.
+
+    The source of output position i is i·in/out; with `half_pixel_centers` (i + ½)·in/out - ½, where pixels
+    are areas; with `align_corners` i·(in - 1)/(out - 1), where the outermost pixels coincide.
+
+    Args:
+        height: Output height in pixels.
+        width: Output width in pixels.
+        align_corners: See above.
+        half_pixel_centers: See above; not together with `align_corners`.
+    """
+
     def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
         extent = x.shape[axis]
-        source = self._source(extent, size)
+        source = self._places(extent, size)
+        if self.half_pixel_centers:
+            source = np.maximum(source - np.float32(0.5), np.float32(0))
         lower = np.maximum(np.floor(source), 0).astype("int32")
         upper = np.minimum(np.ceil(source), extent - 1).astype("int32")
         shape = [1, 1, 1, 1]
@@ -48,20 +74,21 @@ class ResizeBilinear(ConfiguredLayer):
         below, above = ops.take(x, lower, axis=axis), ops.take(x, upper, axis=axis)
         return below + (above - below) * weight
 
-    def _source(self, extent: int, size: int) -> NDArray[np.float32]:
-        # In float32, as TFLite computes it: rounding decides which pixels are neighbours.
-        positions = np.arange(size, dtype=np.float32)
-        if self.align_corners and size > 1:
-            return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
-        if self.half_pixel_centers:
-            centres: NDArray[np.float32] = np.multiply(positions + np.float32(0.5), extent / size, dtype=np.float32)
-            np.maximum(centres - np.float32(0.5), np.float32(0), out=centres)
-            return centres
-        return np.multiply(positions, extent / size, dtype=np.float32)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, height, width, C]."""
-        return (input_shape[0], self.height, self.width, input_shape[3])
+@register
+class ResizeNearest(_Resize):
+    """The nearest pixel, by the conventions of `ResizeBilinear`: below the place, with `align_corners` rounded.
+
+    Args:
+        height: Output height in pixels.
+        width: Output width in pixels.
+        align_corners: See `ResizeBilinear`.
+        half_pixel_centers: See `ResizeBilinear`.
+    """
+
+    def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
+        places = self._places(x.shape[axis], size) + np.float32(0.5 if self.align_corners else 0)
+        return ops.take(x, np.minimum(np.floor(places), x.shape[axis] - 1).astype("int32"), axis=axis)
 
 
 @register

@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.match.matching import Match, Matching
 from converter.match.network import Network
-from converter.ops.node import COMMUTATIVE, Node, Ref
+from converter.ops.node import Node, Ref
 
 # Settings that no Keras user wrote in this form, explained.
 UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}
@@ -150,7 +150,7 @@ class _Wiring:
             return
         given = list(theirs.inputs)
         in_order = all(value in options for value, options in zip(given, expected, strict=True))
-        if in_order or (ours.kind in COMMUTATIVE and _can_be_assigned(given, expected)):
+        if in_order or (ours.is_commutative and _can_be_assigned(given, expected)):
             return
         what = "operands are" if len(given) > 1 else "operand is"
         theirs_read = ", ".join(map(self.name_of, given))

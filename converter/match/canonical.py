@@ -6,11 +6,9 @@ from typing import Any
 
 from converter.blueprints.specs import Blueprint
 from converter.match.network import Network
-from converter.ops.form import Part, View, parts
+from converter.ops import records
+from converter.ops.forms.layer import Part, View, parts
 from converter.ops.node import Node, Ref, Shape, Slot
-
-# What a batch normalization can be folded into, as exporters do.
-HAS_KERNEL = ("conv", "depthwise", "conv_transpose", "dense")
 
 
 class NetworkBuilder:
@@ -131,7 +129,7 @@ def _join(first: Node, second: Node) -> Node | None:
     elif first.kind == "conv_transpose" and second.kind == "cropping":
         both = zip(first.config["cropping"], second.config["cropping"], strict=True)
         config = {"cropping": tuple((a[0] + b[0], a[1] + b[1]) for a, b in both)}
-    elif first.kind in HAS_KERNEL and second.kind == "batch_norm" and _is_foldable(first, second):
+    elif records.kind(first.kind).scaled_axes and second.kind == "batch_norm" and _is_foldable(first, second):
         config = {"batch_norm": second.name, "epsilon": second.config["epsilon"]}
         weights |= {f"batch_norm/{attribute}": slot for attribute, slot in second.weights.items()}
     else:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import cast
 
 from converter.match.network import Network
-from converter.ops.node import COMMUTATIVE, Node, Ref
+from converter.ops.node import Node, Ref
 
 # Names that Keras (and the exporters) give by themselves: they count, they do not tell.
 _COUNTED = re.compile(
@@ -245,7 +245,7 @@ class _Walk:
         """What nothing else tells apart goes by its place in a step that has an order, such as a concatenation."""
         for left in self.left.network.nodes:
             right = self.left.nodes.get(id(left))
-            if right is None or left.kind in COMMUTATIVE or not len(left.inputs) == len(right.inputs) > 1:
+            if right is None or left.is_commutative or not len(left.inputs) == len(right.inputs) > 1:
                 continue
             for a, b in zip(left.inputs, right.inputs, strict=True):
                 first, second = self.left.producers.get(a), self.right.producers.get(b)

@@ -13,7 +13,7 @@ from unittest import mock
 from converter.errors import UnsupportedModel
 from converter.match.canonical import NetworkBuilder
 from converter.match.network import Network
-from converter.ops.form import View, parts
+from converter.ops.forms.layer import View, parts
 from converter.ops.node import Node, Ref, Slot
 from converter.rebuild.model import import_keras
 

@@ -1,10 +1,19 @@
-"""Every operator that can be converted: one function each, from an `OpView` to the Keras layers it stands for.
+"""Every operator that is known: one record each, in its family's file.
 
-To add one: write its function in the file where it belongs, and its case in `tests/converter/ops/cases.py`.
+To add one: write its record and its row of cases in `tests/converter/ops/cases.py`.
 """
 
-from converter.ops import convolution, elementwise, mediapipe, pooling, resizing, shaping
-from converter.ops.registry import OPS
-from converter.ops.view import OpView
+from converter.ops import (  # noqa: F401 - each enters its records
+    activations,
+    arithmetic,
+    convolution,
+    dense,
+    mediapipe,
+    pooling,
+    resizing,
+    shaping,
+    transposed,
+)
+from converter.ops.records import KINDS, LAYERS, OPERATORS, RECORDS
 
-__all__ = ["OPS", "OpView", "convolution", "elementwise", "mediapipe", "pooling", "resizing", "shaping"]
+__all__ = ["KINDS", "LAYERS", "OPERATORS", "RECORDS"]

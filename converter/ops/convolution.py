@@ -1,23 +1,19 @@
-"""Layers with kernels: convolutions and the fully connected layer."""
+"""Convolutions: ordinary and grouped, depthwise, separable."""
 
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
-from converter.ops.layouts import (
-    CONV_OHWI_TO_HWIO,
-    DENSE_OI_TO_IO,
-    SAME,
-    TRANSPOSE_CONV_OHWI_TO_HWOI,
-    depthwise_1hwo_to_hwim,
-)
-from converter.ops.registry import OPS
+from converter.ops.forms.emission import Emission
+from converter.ops.forms.layer import Part, View, biased
+from converter.ops.forms.operator import PAIRS, OpView
+from converter.ops.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
+from converter.ops.node import Node
+from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.steps import Step, Weight
-from converter.ops.view import OpView
 from converter.tflite.model import Tensor
 
-Pair = tuple[int, int]
 
-
-@OPS.register("CONV_2D")
 def conv_2d(op: OpView) -> list[Step]:
     """Inputs: x [N,H,W,C], kernel OHWI, bias [O]. Fewer kernel than input channels means groups."""
     x, kernel = op.computed(0, rank=4), op.weight(1, rank=4)
@@ -27,11 +23,9 @@ def conv_2d(op: OpView) -> list[Step]:
     config = {"filters": filters, "kernel_size": (height, width)}
     if x.shape[3] != channels:
         config["groups"] = x.shape[3] // channels
-    weights = {"kernel": Weight(kernel.index, CONV_OHWI_TO_HWIO)}
-    return _strided(op, "Conv2D", config, weights, op.optional_weight(2))
+    return _strided(op, "Conv2D", config, Weight(kernel.index, CONV_OHWI_TO_HWIO))
 
 
-@OPS.register("DEPTHWISE_CONV_2D")
 def depthwise_conv_2d(op: OpView) -> list[Step]:
     """Inputs: x [N,H,W,C], kernel 1HW(C·M), bias [C·M] or none; the multiplier M follows from the shapes."""
     x, kernel = op.computed(0, rank=4), op.weight(1, rank=4)
@@ -40,17 +34,14 @@ def depthwise_conv_2d(op: OpView) -> list[Step]:
         raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit {x.shape[3]} input channels")
     multiplier = outputs // x.shape[3]
     config = {"kernel_size": (height, width), "depth_multiplier": multiplier}
-    weights = {"kernel": Weight(kernel.index, depthwise_1hwo_to_hwim(kernel.shape, multiplier))}
-    return _strided(op, "DepthwiseConv2D", config, weights, op.optional_weight(2))
+    weight = Weight(kernel.index, depthwise_1hwo_to_hwim(kernel.shape, multiplier))
+    return _strided(op, "DepthwiseConv2D", config, weight)
 
 
-def _strided(
-    op: OpView, layer: str, config: dict[str, Any], weights: dict[str, Weight], bias: Tensor | None
-) -> list[Step]:
+def _strided(op: OpView, layer: str, config: dict[str, Any], kernel: Weight) -> list[Step]:
     """Add what both kinds have: strides, padding, dilation, bias, activation."""
-    strides, dilation = op.pair("stride"), op.pair("dilation")
-    if bias:
-        weights = weights | {"bias": Weight(bias.index, SAME)}
+    strides, dilation, bias = op.pair("stride"), op.pair("dilation"), op.optional_weight(2)
+    weights = {"kernel": kernel} | ({"bias": Weight(bias.index, SAME)} if bias else {})
     config = config | {"use_bias": bias is not None, "activation": op.fused}
     uneven = layer == "DepthwiseConv2D" and strides[0] != strides[1]
     if not uneven and (max(strides) == 1 or max(dilation) == 1):
@@ -70,75 +61,93 @@ def _strided(
     ]
 
 
-@OPS.register("TRANSPOSE_CONV")
-def transpose_conv(op: OpView) -> list[Step]:
-    """Inputs: output shape, kernel OHWI, x [N,H,W,I], bias [O] or none."""
-    x, kernel, bias = op.computed(2, rank=4), op.weight(1, rank=4), op.optional_weight(3)
-    strides = op.pair("stride")
-    out = op.output.shape[1:3]
-    crops = []
-    for extent, k, s, o in zip(x.shape[1:3], kernel.shape[1:3], strides, out, strict=True):
-        # TFLite's SAME is the forward convolution's: half of what that would pad is cut off in front.
-        crops.append(max((extent - 1) * s + k - o, 0) // 2 if op.padding == "same" else 0)
-    activation = op.fused if "fused_activation_function" in op.op.options else None
-    return transposed(op, 2, strides, (crops[0], crops[1]), Kernel(kernel, bias, activation))
+def _part(view: View, kind: str, extra: Mapping[str, Any], kernel: str = "kernel") -> Part:
+    size, strides, dilation = view.pair("kernel_size"), view.pair("strides"), view.pair("dilation_rate")
+    config = {"kernel_size": size, "strides": strides, "dilation_rate": dilation, **extra}
+    return Part(kind, config | {"padding": view.pads(size, strides, dilation)}, biased(view, kernel))
 
 
-class Kernel:
-    """What a transposed convolution multiplies with and applies."""
-
-    def __init__(self, kernel_ohwi: Tensor, bias: Tensor | None, activation: str | None) -> None:
-        self.kernel_ohwi, self.bias, self.activation = kernel_ohwi, bias, activation
+def _multiplier(view: View) -> dict[str, Any]:
+    return {"depth_multiplier": view.config.get("depth_multiplier", 1)}
 
 
-def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Kernel) -> list[Step]:
-    """Transposed convolution of input `position`: everything that any kernel touches, then cropped to size.
-
-    Keras's own `same` puts the odd pixel elsewhere on some back ends, so only `valid` is used.
-
-    Args:
-        op: The operator; its output's shape is what is cropped to.
-        position: Which input is convolved.
-        strides: (height, width).
-        crop: Rows and columns to cut off in front.
-        kernel: The kernel, bias and activation.
-    """
-    x, size = op.computed(position, rank=4), kernel.kernel_ohwi.shape[1:3]
-    filters = kernel.kernel_ohwi.shape[0]
-    crops = []
-    for axis in range(2):
-        full = (x.shape[axis + 1] - 1) * strides[axis] + max(size[axis], strides[axis])
-        crops.append((crop[axis], full - crop[axis] - op.output.shape[axis + 1]))
-    if min(map(min, crops)) < 0:
-        raise op.unsupported(f"its output of shape {op.output.shape} reaches beyond what the kernel covers")
-    weights = {"kernel": Weight(kernel.kernel_ohwi.index, TRANSPOSE_CONV_OHWI_TO_HWOI)}
-    if kernel.bias:
-        weights["bias"] = Weight(kernel.bias.index, SAME)
-    config = {
-        "filters": filters,
-        "kernel_size": size,
-        "strides": strides,
-        "padding": "valid",
-        "use_bias": kernel.bias is not None,
-        "activation": kernel.activation,
-    }
-    index = op.op.inputs[position]
-    cropping = [Step("Cropping2D", {"cropping": tuple(crops)})] if any(map(any, crops)) else []
-    return [Step("Conv2DTranspose", config, weights, inputs=(index,)), *cropping]
+def _separable(view: View) -> list[Part]:
+    depthwise = _part(view, "depthwise", _multiplier(view))
+    channels = (view.inputs[0][-1] or 0) * depthwise.config["depth_multiplier"]
+    pointwise = {"kernel_size": (1, 1), "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
+    return [
+        Part("depthwise", depthwise.config, {"kernel": "depthwise_kernel"}, channels or None),
+        Part("conv", pointwise | {"padding": ((0, 0), (0, 0))}, biased(view, "pointwise_kernel")),
+    ]
 
 
-@OPS.register("FULLY_CONNECTED")
-def fully_connected(op: OpView) -> list[Step]:
-    """Inputs: x, kernel OI, bias [O] or none. Without `keep_num_dims` x is flattened to [N,I] first."""
-    x, kernel, bias = op.computed(0), op.weight(1, rank=2), op.optional_weight(2)
-    if op.option("weights_format") != 0:
-        raise op.unsupported("shuffled weights are for one quantized kernel only")
-    units, channels = kernel.shape
-    weights = {"kernel": Weight(kernel.index, DENSE_OI_TO_IO)}
-    if bias:
-        weights["bias"] = Weight(bias.index, SAME)
-    dense = Step("Dense", {"units": units, "use_bias": bias is not None, "activation": op.fused}, weights)
-    op.keeps_batch()
-    if op.option("keep_num_dims") or len(x.shape) == 2:
-        return [dense]
-    return [Step("Reshape", {"target_shape": (channels,)}), dense]
+def _emit_conv(e: Emission) -> None:
+    height, width, channels, filters = e.weights["kernel"].shape
+    x, options = e.window("kernel_size")
+    kernel = e.weight("kernel", CONV_OHWI_TO_HWIO.to_tflite(e.weights["kernel"], (filters, height, width, channels)))
+    e.op("CONV_2D", x, kernel, e.bias(filters), **options, **_dilation(e))
+
+
+def _emit_depthwise(e: Emission) -> None:
+    height, width, channels, multiplier = e.weights["kernel"].shape
+    x, options = e.window("kernel_size")
+    outputs = channels * multiplier
+    kernel = e.weight("kernel", e.weights["kernel"].reshape(1, height, width, outputs))
+    options |= {"depth_multiplier": multiplier} | _dilation(e)
+    version = 1 if max(e.config["dilation_rate"]) == 1 else 2
+    e.op("DEPTHWISE_CONV_2D", x, kernel, e.bias(outputs), version=version, **options)
+
+
+def _dilation(e: Emission) -> dict[str, int]:
+    return dict(zip(PAIRS["dilation"], e.config["dilation_rate"], strict=True))
+
+
+def _multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
+    """Kernel OHWI: each output is a sum over a window of all channels of its group."""
+    return result.size * prod(operands[1].shape[1:])
+
+
+def _depthwise_multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
+    """Kernel 1HWC: each output is a sum over a window of one channel."""
+    return result.size * prod(operands[1].shape[1:3])
+
+
+def _terms(node: Node, _: object) -> int:
+    return prod(node.weights["kernel"].shape[:-1])
+
+
+def _depthwise_terms(node: Node, _: object) -> int:
+    return prod(node.weights["kernel"].shape[:2])
+
+
+record(
+    Kind("conv", emit=_emit_conv, terms=_terms, scaled_axes=(-1,)),
+    Operator("CONV_2D", conv_2d, options="Conv2DOptions", multiply_adds=_multiply_adds, takes_activation=True),
+    Layer(
+        "Conv2D",
+        lambda view: [_part(view, "conv", {"groups": view.config.get("groups", 1)})],
+        takes_activation=True,
+        exported_as=("Conv2D", "convolution", "Kernel"),
+        any_size=True,
+    ),
+)
+record(
+    Kind("depthwise", emit=_emit_depthwise, terms=_depthwise_terms, scaled_axes=(-2, -1)),
+    Operator(
+        "DEPTHWISE_CONV_2D",
+        depthwise_conv_2d,
+        options="DepthwiseConv2DOptions",
+        multiply_adds=_depthwise_multiply_adds,
+        takes_activation=True,
+    ),
+    Layer(
+        "DepthwiseConv2D",
+        lambda view: [_part(view, "depthwise", _multiplier(view))],
+        takes_activation=True,
+        initializers={"kernel": "depthwise_initializer"},
+        exported_as=("depthwise", "separable_conv2d", "Kernel"),
+        any_size=True,
+        in_head=True,
+    ),
+    Layer("SeparableConv2D", _separable, takes_activation=True, any_size=True),
+)

@@ -4,18 +4,20 @@ Source: MediaPipe's published calculators (Apache-2.0), `mediapipe/util/tflite/o
 """
 
 import struct
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.convolution import Kernel, transposed
-from converter.ops.registry import OPS
+from converter.ops.forms.operator import OpView
+from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.steps import Step
-from converter.ops.view import OpView
+from converter.ops.transposed import Kernel, transposed
+from converter.tflite.model import Tensor
 
 PADDING = {1: "same", 2: "valid"}
 
 
-@OPS.register("Convolution2DTransposeBias")
 def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
     """Inputs: x [N,H,W,I], kernel OHWI, bias [O].
 
@@ -35,7 +37,6 @@ def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
     return transposed(op, 0, strides, (crop[0], crop[1]), Kernel(kernel, bias, None))
 
 
-@OPS.register("MaxPoolingWithArgmax2D")
 def max_pooling_with_argmax_2d(op: OpView) -> list[Step]:
     """x → the maxima, and where in its window each was found (as a float, plus 0.1)."""
     op.computed(0, rank=4)
@@ -43,7 +44,6 @@ def max_pooling_with_argmax_2d(op: OpView) -> list[Step]:
     return [Step("MaxPoolingWithArgmax2D", {"pool_size": pool_size, "strides": strides, "padding": padding})]
 
 
-@OPS.register("MaxUnpooling2D")
 def max_unpooling_2d(op: OpView) -> list[Step]:
     """Maxima and their places → the picture, zero elsewhere."""
     op.computed(0, rank=4), op.computed(1, rank=4)
@@ -53,7 +53,6 @@ def max_unpooling_2d(op: OpView) -> list[Step]:
     return [Step("MaxUnpooling2D", {"pool_size": pool_size})]
 
 
-@OPS.register("Landmarks2TransformMatrix")
 def landmarks_to_transform_matrix(op: OpView) -> list[Step]:
     """Landmarks [N,L,3] → matrix [N,4,4] from a crop's pixels to the picture's around some of them."""
     options = _flexbuffer(op)
@@ -68,7 +67,6 @@ def landmarks_to_transform_matrix(op: OpView) -> list[Step]:
     return [Step("LandmarksToTransformMatrix", {name: options[name] for name in names})]
 
 
-@OPS.register("TransformTensorBilinear")
 def transform_tensor_bilinear(op: OpView) -> list[Step]:
     """x [N,H,W,C], matrix [N,4,4] → the crop [N,height,width,C] that the matrix describes."""
     options = _flexbuffer(op)
@@ -79,14 +77,12 @@ def transform_tensor_bilinear(op: OpView) -> list[Step]:
     return [Step("TransformTensorBilinear", config)]
 
 
-@OPS.register("TransformLandmarks")
 def transform_landmarks(op: OpView) -> list[Step]:
     """Landmarks [N,L,2 or 3], matrix [N,4,4] → the landmarks moved by it; z stays."""
     op.computed(0, rank=3), op.computed(1, rank=3)
     return [Step("TransformLandmarks")]
 
 
-@OPS.register("Resampler")
 def resampler(op: OpView) -> list[Step]:
     """x [N,H,W,C], places [N,H,W,2] in pixels (x, y) → x at those places, zero outside."""
     x, places = op.computed(0, rank=4), op.computed(1, rank=4)
@@ -129,3 +125,37 @@ def _flexbuffer(op: OpView) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise MalformedModel(f"{op.op}: its options are no map")
     return options
+
+
+def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
+    """x, kernel OHWI, bias: each input goes to a window of all output channels."""
+    return operands[0].size * prod(operands[1].shape[:3])
+
+
+KEPT = "new files have builtin operators only, which every runtime has; in its own file it stays as it is"
+record(
+    None,  # the kind is that of TRANSPOSE_CONV, which is written in its place
+    Operator("Convolution2DTransposeBias", convolution_2d_transpose_bias, multiply_adds=_multiply_adds, one_way=KEPT),
+)
+record(
+    Kind("MaxPoolingWithArgmax2D"),
+    Operator("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d, one_way=KEPT),
+    Layer("MaxPoolingWithArgmax2D"),
+)
+record(Kind("MaxUnpooling2D"), Operator("MaxUnpooling2D", max_unpooling_2d, one_way=KEPT), Layer("MaxUnpooling2D"))
+record(
+    Kind("LandmarksToTransformMatrix"),
+    Operator("Landmarks2TransformMatrix", landmarks_to_transform_matrix, one_way=KEPT),
+    Layer("LandmarksToTransformMatrix"),
+)
+record(
+    Kind("TransformTensorBilinear"),
+    Operator("TransformTensorBilinear", transform_tensor_bilinear, one_way=KEPT),
+    Layer("TransformTensorBilinear"),
+)
+record(
+    Kind("TransformLandmarks"),
+    Operator("TransformLandmarks", transform_landmarks, one_way=KEPT),
+    Layer("TransformLandmarks"),
+)
+record(Kind("Resampler"), Operator("Resampler", resampler, one_way=KEPT), Layer("Resampler"))

@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from converter.ops import records
+
 # A tensor of the file by index, or a value between two layers of one operator by name.
 Ref = int | str
 # Extents without the batch axis.
 Shape = tuple[int | None, ...]
-# Kinds that a slip of the pen exchanges: a node is looked for in its whole family, and the audit names the rest.
-FAMILIES = {
-    "max_pool": "pool",
-    "average_pool": "pool",
-    "prelu": "activation",
-    "permute": "reshape",
-}
-# Kinds whose operands may come in any order.
-COMMUTATIVE = ("add", "multiply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +52,9 @@ class Node:
     @property
     def family(self) -> str:
         """Kinds that may stand for each other by mistake."""
-        return FAMILIES.get(self.kind, self.kind)
+        return records.kind(self.kind).family or self.kind
+
+    @property
+    def is_commutative(self) -> bool:
+        """Whether its operands may come in any order."""
+        return records.kind(self.kind).is_commutative

@@ -1,17 +1,21 @@
 """Pooling and means."""
 
-from converter.ops.registry import OPS
+from collections.abc import Sequence
+from math import prod
+
+from converter.ops.forms.emission import Emission
+from converter.ops.forms.layer import Part, View
+from converter.ops.forms.operator import PAIRS, OpView
+from converter.ops.node import Node, Shape
+from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.steps import Step
-from converter.ops.view import OpView
 
 
-@OPS.register("MAX_POOL_2D")
 def max_pool_2d(op: OpView) -> list[Step]:
     """The window comes from the file, never from habit."""
     return _pool(op, "MaxPooling2D")
 
 
-@OPS.register("AVERAGE_POOL_2D")
 def average_pool_2d(op: OpView) -> list[Step]:
     """Padding does not count: the mean is over what lies inside the picture."""
     pool_size, strides = op.pair("filter"), op.pair("stride")
@@ -29,7 +33,6 @@ def _pool(op: OpView, layer: str) -> list[Step]:
     return [Step(layer, config), *op.fused_steps()]
 
 
-@OPS.register("MEAN")
 def mean(op: OpView) -> list[Step]:
     """Mean over the axes in the second input."""
     rank = len(op.computed(0).shape)
@@ -40,3 +43,54 @@ def mean(op: OpView) -> list[Step]:
     if (rank, axes) == (4, [1, 2]):
         return [Step("GlobalAveragePooling2D", {"keepdims": keepdims})]
     return [Step("Mean", {"axis": axes, "keepdims": keepdims})]
+
+
+def _pool_parts(view: View, kind: str) -> list[Part]:
+    size = view.pair("pool_size", 2)
+    strides = view.pair("strides") if view.config.get("strides") else size
+    return [Part(kind, {"pool_size": size, "strides": strides, "padding": view.pads(size, strides)})]
+
+
+def _mean_parts(view: View) -> list[Part]:
+    rank = len(view.inputs[0]) + 1
+    axes = view.config.get("axis", (1, 2))
+    axes = (axes,) if isinstance(axes, int) else tuple(axes or range(rank))
+    config = {"axis": tuple(sorted(axis % rank for axis in axes)), "keepdims": bool(view.config.get("keepdims"))}
+    return [Part("mean", config)]
+
+
+def _emit(e: Emission, operator: str) -> None:
+    x, options = e.window("pool_size", pads_apart=False)
+    e.op(operator, x, **dict(zip(PAIRS["filter"], e.config["pool_size"], strict=True)), **options)
+
+
+def _emit_mean(e: Emission) -> None:
+    e.op("MEAN", e.inputs[0], e.ints(e.config["axis"], "axis"), keep_dims=e.config["keepdims"])
+
+
+def _mean_terms(node: Node, shapes: Sequence[Shape]) -> int:
+    return prod(shapes[0][axis - 1] or 1 for axis in node.config["axis"] if axis)
+
+
+record(
+    Kind("max_pool", lambda e: _emit(e, "MAX_POOL_2D"), family="pool"),
+    Operator("MAX_POOL_2D", max_pool_2d, options="Pool2DOptions"),
+    Layer("MaxPooling2D", lambda view: _pool_parts(view, "max_pool"), any_size=True, per_channel=True),
+)
+record(
+    Kind(
+        "average_pool",
+        lambda e: _emit(e, "AVERAGE_POOL_2D"),
+        family="pool",
+        terms=lambda node, _: prod(node.config["pool_size"]),
+    ),
+    Operator("AVERAGE_POOL_2D", average_pool_2d, options="Pool2DOptions"),
+    Layer("AveragePooling2D", lambda view: _pool_parts(view, "average_pool"), any_size=True, per_channel=True),
+    Layer("PaddedAveragePooling2D", lambda view: _pool_parts(view, "average_pool")),
+)
+record(
+    Kind("mean", _emit_mean, terms=_mean_terms),
+    Operator("MEAN", mean, options="ReducerOptions"),
+    Layer("GlobalAveragePooling2D", _mean_parts, any_size=True),
+    Layer("Mean", _mean_parts),
+)

@@ -1,28 +1,73 @@
 """Changing the size of a picture."""
 
 from converter.errors import MalformedModel
-from converter.ops.registry import OPS
+from converter.ops.forms.emission import Emission
+from converter.ops.forms.layer import Part, View
+from converter.ops.forms.operator import OpView
+from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.steps import Step
-from converter.ops.view import OpView
 
 
-@OPS.register("RESIZE_BILINEAR")
-def resize_bilinear(op: OpView) -> list[Step]:
+def _resize(op: OpView, interpolation: str, layer: str) -> list[Step]:
     """Three coordinate conventions: `half_pixel_centers`, `align_corners`, or neither (the oldest)."""
     before, size = op.computed(0, rank=4).shape[1:3], op.constant(1).ints()
     if size != op.output.shape[1:3] or min(*size, *before) < 1:
         raise MalformedModel(f"{op.op}: it resizes {before} to {size}, its output has shape {op.output.shape}")
     height, width = size
-    half_pixel_centers, align_corners = bool(op.option("half_pixel_centers")), bool(op.option("align_corners"))
-    if half_pixel_centers and align_corners:
+    conventions = {name: bool(op.option(name)) for name in ("align_corners", "half_pixel_centers")}
+    if all(conventions.values()):
         raise op.unsupported("half_pixel_centers and align_corners contradict each other")
-    if half_pixel_centers and height % before[0] == 0 and width % before[1] == 0:
+    is_whole = height % before[0] == 0 and width % before[1] == 0
+    # Repeating pixels is the same with and without half-pixel centers.
+    if (
+        is_whole
+        and not conventions["align_corners"]
+        and (conventions["half_pixel_centers"] or interpolation == "nearest")
+    ):
         factors = (height // before[0], width // before[1])
-        return [Step("UpSampling2D", {"size": factors, "interpolation": "bilinear"})]
+        return [Step("UpSampling2D", {"size": factors, "interpolation": interpolation})]
+    return [Step(layer, {"height": height, "width": width} | conventions)]
+
+
+def _parts(view: View) -> list[Part]:
+    """Keras's own resizing has half-pixel centers on every back end; repeating pixels needs none."""
+    ours = {"ResizeBilinear": "bilinear", "ResizeNearest": "nearest"}
+    default = "nearest" if view.layer == "UpSampling2D" else "bilinear"
+    interpolation = ours.get(view.layer) or view.config.get("interpolation", default)
     config = {
-        "height": height,
-        "width": width,
-        "align_corners": align_corners,
-        "half_pixel_centers": half_pixel_centers,
+        "interpolation": interpolation,
+        "size": tuple(view.outputs[0][:2]),
+        "half_pixel_centers": view.config.get(
+            "half_pixel_centers", interpolation == "bilinear" or view.layer in ("Resizing", "Resize")
+        ),
+        "align_corners": view.config.get("align_corners", False),
     }
-    return [Step("ResizeBilinear", config)]
+    others = ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
+    return [Part("resize", config | {name: True for name in others if view.config.get(name)})]
+
+
+def _emit(e: Emission) -> None:
+    operators = {"bilinear": "RESIZE_BILINEAR", "nearest": "RESIZE_NEAREST_NEIGHBOR"}
+    if e.config["interpolation"] not in operators:
+        raise e.unknown(f"of {e.config['interpolation']}")
+    e.takes("interpolation", "size", "half_pixel_centers", "align_corners")
+    conventions = {name: bool(e.config[name]) for name in ("align_corners", "half_pixel_centers")}
+    version = 3 if conventions["half_pixel_centers"] else 1
+    size = e.ints(e.config["size"], "size")
+    e.op(operators[e.config["interpolation"]], e.inputs[0], size, version=version, **conventions)
+
+
+record(
+    Kind("resize", _emit),
+    Operator("RESIZE_BILINEAR", lambda op: _resize(op, "bilinear", "ResizeBilinear"), options="ResizeBilinearOptions"),
+    Operator(
+        "RESIZE_NEAREST_NEIGHBOR",
+        lambda op: _resize(op, "nearest", "ResizeNearest"),
+        options="ResizeNearestNeighborOptions",
+    ),
+    Layer("UpSampling2D", _parts, any_size=True),
+    Layer("ResizeBilinear", _parts, states_size=True),
+    Layer("ResizeNearest", _parts, states_size=True),
+    Layer("Resizing", _parts),
+    Layer("Resize", _parts),
+)

@@ -1,12 +1,16 @@
 """Moving values without changing them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from converter.errors import MalformedModel
-from converter.ops.registry import OPS
+from converter.ops.forms.emission import Emission
+from converter.ops.forms.layer import Part, View, as_pair
+from converter.ops.forms.operator import OpView
+from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.steps import Step
-from converter.ops.view import OpView
 
 
-@OPS.register("RESHAPE")
 def reshape(op: OpView) -> list[Step]:
     """The target is the shape that the file declares for the result; the batch axis stays first and free."""
     op.keeps_batch()
@@ -15,7 +19,6 @@ def reshape(op: OpView) -> list[Step]:
     return [Step("Reshape", {"target_shape": op.output.shape[1:]})]
 
 
-@OPS.register("CONCATENATION")
 def concatenation(op: OpView) -> list[Step]:
     """Along any axis but the batch."""
     shapes = [op.computed(i).shape for i in range(len(op.op.inputs))]
@@ -27,7 +30,6 @@ def concatenation(op: OpView) -> list[Step]:
     return [Step("Concatenate", {"axis": axis}) if len(shapes) > 1 else Step("Identity")]
 
 
-@OPS.register("PAD")
 def pad(op: OpView) -> list[Step]:
     """Zeros around any axis but the batch: the picture's with Keras's layer, others (channels) with ours."""
     flat = op.constant(1).ints()
@@ -41,7 +43,6 @@ def pad(op: OpView) -> list[Step]:
     return [Step("ZeroPadding", {"padding": paddings[1:]})]
 
 
-@OPS.register("STRIDED_SLICE")
 def strided_slice(op: OpView) -> list[Step]:
     """x[begin:end:strides], where a mask's bit stands for an open end or for an axis to drop."""
     if op.option("ellipsis_mask") or op.option("new_axis_mask") or op.option("offset"):
@@ -70,21 +71,131 @@ def strided_slice(op: OpView) -> list[Step]:
     return [Step("StridedSlice", config), *drops]
 
 
-@OPS.register("DEPTH_TO_SPACE")
-def depth_to_space(op: OpView) -> list[Step]:
-    """Channels become blocks of pixels."""
-    return [Step("DepthToSpace", {"block_size": _block_size(op)})]
-
-
-@OPS.register("SPACE_TO_DEPTH")
-def space_to_depth(op: OpView) -> list[Step]:
-    """Blocks of pixels become channels."""
-    return [Step("SpaceToDepth", {"block_size": _block_size(op)})]
-
-
-def _block_size(op: OpView) -> int:
+def _blocks(op: OpView, layer: str) -> list[Step]:
     op.computed(0, rank=4)
     size = int(op.option("block_size"))
     if size < 1:
         raise MalformedModel(f"{op.op}: block size {size} is not positive")
-    return size
+    return [Step(layer, {"block_size": size})]
+
+
+def transpose(op: OpView) -> list[Step]:
+    """The axes in another order, the batch still first."""
+    shape, perm = op.computed(0).shape, op.constant(1).ints()
+    if sorted(perm) != list(range(len(shape))):
+        raise MalformedModel(f"{op.op}: {perm} is no order of the axes of {shape}")
+    if perm[:1] != (0,):
+        raise op.unsupported("it moves the batch axis")
+    return [Step("Permute", {"dims": perm[1:]})] if len(perm) > 1 else [Step("Identity")]
+
+
+def handed_on(_: View) -> list[Part]:
+    """Nothing: what the layer gets is what it gives."""
+    return []
+
+
+def _reshape_parts(view: View) -> list[Part]:
+    return [Part("reshape", {"target_shape": tuple(view.outputs[0])})]
+
+
+def _permute_parts(view: View) -> list[Part]:
+    dims = view.config.get("dims") or tuple(view.config.get("axes") or range(len(view.inputs[0]), -1, -1))[1:]
+    return [Part("permute", {"dims": tuple(dims)})]
+
+
+def _concatenate_parts(view: View) -> list[Part]:
+    return [Part("concatenate", {"axis": view.config.get("axis", -1) % (len(view.inputs[0]) + 1)})]
+
+
+def _pad_parts(view: View) -> list[Part]:
+    given = view.config["pad_width"][1:] if "pad_width" in view.config else view.config["padding"]
+    pads = ((given, given) if isinstance(given, int) else tuple(given)) + (0,) * len(view.inputs[0])
+    config: dict[str, Any] = {"paddings": tuple(as_pair(pad) for pad in pads[: len(view.inputs[0])])}
+    mode = view.config.get("mode", "constant")
+    value = view.config.get("constant_values") or 0
+    extra = {"mode": mode} if mode != "constant" else {"value": value} if value else {}
+    return [Part("pad", config | extra)]
+
+
+def _emit_reshape(e: Emission) -> None:
+    shape = [1, *(int(n or 0) for n in e.shape)]
+    e.op("RESHAPE", e.inputs[0], e.ints(shape, "shape"), new_shape=shape)
+
+
+def _emit_permute(e: Emission) -> None:
+    e.op("TRANSPOSE", e.inputs[0], e.ints((0, *e.config["dims"]), "perm"))
+
+
+def _emit_concatenate(e: Emission) -> None:
+    e.op("CONCATENATION", *e.inputs, axis=e.config["axis"])
+
+
+def _emit_pad(e: Emission) -> None:
+    e.takes("paddings")
+    e.op("PAD", e.inputs[0], e.ints(((0, 0), *e.config["paddings"]), "paddings"))
+
+
+def _emit_strided_slice(e: Emission) -> None:
+    begin, strides = e.config["begin"], e.config["strides"]
+    end = []
+    for b, n, s, extent in zip(begin, e.config["size"], strides, e.shapes[0], strict=True):
+        after = b + (n - 1) * s + (1 if s > 0 else -1)
+        end.append(after if after >= 0 else after - (extent or 0))  # -1 alone would be the last one
+    emit_slice(e, begin, end, strides)
+
+
+def emit_slice(e: Emission, begin: Sequence[int], end: Sequence[int], strides: Sequence[int]) -> None:
+    """Every s-th element from `begin` to `end`, per axis without the batch."""
+    rows = [e.ints(*row) for row in (((0, *begin), "begin"), ((1, *end), "end"), ((1, *strides), "strides"))]
+    e.op("STRIDED_SLICE", e.inputs[0], *rows)
+
+
+record(
+    Kind("reshape", _emit_reshape),
+    Operator("RESHAPE", reshape, options="ReshapeOptions"),
+    Layer("Reshape", _reshape_parts, in_head=True),
+    Layer("Flatten", _reshape_parts),
+    Layer("Ravel", _reshape_parts),
+)
+record(
+    Kind("permute", _emit_permute, family="reshape"),
+    Operator("TRANSPOSE", transpose, options="TransposeOptions"),
+    Layer("Permute", _permute_parts),
+    Layer("Transpose", _permute_parts),
+)
+record(
+    Kind("concatenate", _emit_concatenate),
+    Operator("CONCATENATION", concatenation, options="ConcatenationOptions"),
+    Layer("Concatenate", _concatenate_parts, exported_as=("concat",), any_size=True, in_head=True),
+)
+record(
+    Kind("pad", _emit_pad),
+    Operator("PAD", pad, options="PadOptions"),
+    Layer("ZeroPadding2D", _pad_parts, any_size=True, per_channel=True, in_head=True),
+    Layer("ZeroPadding", _pad_parts, any_size=True),
+    Layer("Pad", _pad_parts, any_size=True),
+)
+record(
+    Kind("StridedSlice", _emit_strided_slice),
+    Operator("STRIDED_SLICE", strided_slice, options="StridedSliceOptions"),
+    Layer("StridedSlice"),
+)
+record(
+    Kind("DepthToSpace", lambda e: e.op("DEPTH_TO_SPACE", e.inputs[0], block_size=e.config["block_size"])),
+    Operator("DEPTH_TO_SPACE", lambda op: _blocks(op, "DepthToSpace"), options="DepthToSpaceOptions"),
+    Layer("DepthToSpace", any_size=True, in_head=True),
+)
+record(
+    Kind("SpaceToDepth", lambda e: e.op("SPACE_TO_DEPTH", e.inputs[0], block_size=e.config["block_size"])),
+    Operator("SPACE_TO_DEPTH", lambda op: _blocks(op, "SpaceToDepth"), options="SpaceToDepthOptions"),
+    Layer("SpaceToDepth", any_size=True),
+)
+record(None, Layer("Identity", handed_on, any_size=True, per_channel=True, in_head=True))
+record(None, Layer("Dropout", handed_on, any_size=True, per_channel=True, in_head=True))
+# In inference.
+for name in (
+    *("SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization"),
+    *("ConvertToTensor", "StopGradient"),
+    *(f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Rotation", "Translation", "Zoom")),
+):
+    record(None, Layer(name, handed_on))

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from converter.ops import records
 from converter.tflite.edit import Editable
-
-# Operators whose kernels, float and int8, apply a ReLU to their result.
-FUSING = ("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MUL", "SUB")
 
 
 def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
@@ -22,11 +20,7 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
 
     file = Editable(memoryview(data))
     names = file.schema
-    kinds = {
-        names.ActivationFunctionType.RELU: names.BuiltinOperator.RELU,
-        names.ActivationFunctionType.RELU6: names.BuiltinOperator.RELU6,
-        names.ActivationFunctionType.RELU_N1_TO_1: names.BuiltinOperator.RELU_N1_TO_1,
-    }
+    kinds = {function: kind for kind, function in _functions(names).items()}
     codes: dict[int, int] = {}
     operators, split = [], {}
     for number, op in enumerate(file.graph.operators):
@@ -64,11 +58,8 @@ def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
         among: The ReLUs to look at; default: all.
     """
     names = file.schema
-    functions = {
-        names.BuiltinOperator.RELU: names.ActivationFunctionType.RELU,
-        names.BuiltinOperator.RELU6: names.ActivationFunctionType.RELU6,
-    }
-    fusing = {getattr(names.BuiltinOperator, kind) for kind in FUSING}
+    functions = _functions(names)
+    fusing = {getattr(names.BuiltinOperator, op.name) for op in records.OPERATORS.values() if op.takes_activation}
     wanted = {id(op) for op in (file.graph.operators if among is None else among)}
     reads = Counter(int(index) for op in file.graph.operators for index in {*op.inputs})
     reads.update(map(int, file.graph.outputs))
@@ -91,3 +82,9 @@ def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
         else:
             kept.append(op)
     file.graph.operators = kept
+
+
+def _functions(names: Any) -> dict[int, int]:
+    """Number of the operator → number of the same activation, fused."""
+    fused = [op.name for op in records.OPERATORS.values() if op.fused_as]
+    return {getattr(names.BuiltinOperator, name): getattr(names.ActivationFunctionType, name) for name in fused}

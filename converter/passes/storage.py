@@ -3,10 +3,7 @@
 from dataclasses import replace
 
 from converter.errors import MalformedModel
-from converter.tflite.model import Graph, Op, Tensor
-
-# Both only give a stored constant another form.
-STORAGE_OPS = ("DENSIFY", "DEQUANTIZE")
+from converter.tflite.model import STORAGE_OPS, Graph, Op, Tensor
 
 
 def fold_storage(graph: Graph) -> Graph:

@@ -9,6 +9,7 @@ import numpy as np
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.extras import how_to_install
+from converter.ops import records
 from converter.ops.node import Ref
 from converter.ops.steps import Weight
 from converter.tflite.decode import decode
@@ -107,9 +108,7 @@ def _weights_as_initializers(layer: Any, spec: LayerSpec, plan: Blueprint) -> It
     """
     own = {}
     for attribute, weight in spec.weights.items():
-        name = f"{attribute}_initializer"
-        if not hasattr(layer, name):  # DepthwiseConv2D, the only one that calls it otherwise
-            name = "depthwise_initializer"
+        name = records.layer(spec.layer).initializers.get(attribute, f"{attribute}_initializer")
         own[name] = getattr(layer, name)
         setattr(layer, name, _initializer(weight, spec, plan))
     yield

@@ -7,10 +7,7 @@ from typing import Any
 from converter.detectors.table import Detector, for_shapes
 from converter.errors import BadDetector, BadHead
 from converter.match.trace import Call, KerasNetwork
-
-# What may stand between the convolution and the output.
-PASSES = ("Reshape", "Concatenate", "DepthToSpace", "ZeroPadding2D", "Identity", "Dropout", "Activation")
-WEIGHTED = ("DepthwiseConv2D", "BatchNormalization")  # one weight or window per channel
+from converter.ops import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ def _walk_back(tensor: Any, makers: dict[int, Call]) -> Iterator[Call]:
     call = makers.get(id(tensor))
     if call is not None and _is_convolution(call):
         yield call
-    elif call is None or type(call.layer).__name__ not in (*PASSES, *WEIGHTED):
+    elif call is None or not records.layer(type(call.layer).__name__).in_head:
         name = call.name if call else "an input"
         raise BadHead(
             f"no classification branch: behind the logits is {name}, not a convolution",
@@ -126,7 +123,7 @@ def _downstream(traced: KerasNetwork, found: Sequence[Call]) -> Iterator[Call]:
     for call in traced.calls:
         if not reached.intersection(map(id, call.inputs)):
             continue
-        if type(call.layer).__name__ not in (*PASSES, *WEIGHTED) or not reached.issuperset(map(id, call.inputs)):
+        if not records.layer(type(call.layer).__name__).in_head or not reached.issuperset(map(id, call.inputs)):
             raise BadHead(
                 f"{call.name} comes after the classification branch, and does more than hand its logits on",
                 hint="branches=[...] has to name all of them",

@@ -8,17 +8,8 @@ import numpy as np
 
 from converter.errors import CannotChange
 from converter.match.trace import Call, keras_network
+from converter.ops import records
 from converter.surgery.rewire import Rewiring
-
-# Layers that do the same on a picture of any size.
-ANY_SIZE = frozenset(
-    {"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D"}
-    | {"PReLU", "ReLU", "Relu", "LeakyReLU", "Activation", "BatchNormalization", "Identity", "Dropout"}
-    | {"Add", "BroadcastAdd", "Multiply", "Concatenate", "ZeroPadding2D", "ZeroPadding", "Pad", "Cropping2D"}
-    | {"DepthToSpace", "SpaceToDepth", "UpSampling2D", "GlobalAveragePooling2D"}
-)
-# Layers that hand channels on one by one.
-PER_CHANNEL = frozenset({"ZeroPadding2D", "Identity", "MaxPooling2D", "AveragePooling2D", "ReLU", "Dropout"})
 
 
 def widen_input(model: Any, channels: int) -> Any:
@@ -50,7 +41,7 @@ def widen_input(model: Any, channels: int) -> Any:
     def change(call: Call, operands: list[Any]) -> Any:
         kind = type(call.layer).__name__
         is_wide = any(old.shape[-1] != new.shape[-1] for old, new in zip(call.inputs, operands, strict=True))
-        if not is_wide or kind in PER_CHANNEL:
+        if not is_wide or records.layer(kind).per_channel:
             return None
         if kind != "Conv2D" or call.layer.groups != 1:
             raise CannotChange(f"{call.name} reads the input, and is no convolution that could take more channels")
@@ -96,12 +87,12 @@ def resize_input(model: Any, height: int, width: int) -> Any:
         kind = type(call.layer).__name__
         if all(a.shape[1:] == b.shape[1:] for a, b in zip(call.inputs, operands, strict=True)):
             return None
-        if kind in ANY_SIZE:
+        if records.layer(kind).any_size:
             _check_window(call, old, new)
             return None
         if kind == "Reshape":
             return rewiring.again(call, rewiring.layer(call, target_shape=_reshaped(call, old, new)))
-        if kind == "ResizeBilinear":
+        if records.layer(kind).states_size:
             size = [_scaled(call, *extents) for extents in zip(call.outputs[0].shape[1:3], old, new, strict=False)]
             return rewiring.again(call, rewiring.layer(call, height=size[0], width=size[1]))
         raise CannotChange(f"{call.name} ({kind}) is made for {old}, not for {new}")

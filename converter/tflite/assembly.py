@@ -1,39 +1,16 @@
 """A file taken apart, so that operators and constants can be exchanged, added and taken out."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.passes.storage import STORAGE_OPS
 from converter.tflite.edit import Editable
 from converter.tflite.flatbuffer import enum_names
-
-# Kinds with settings → the schema's table of them.
-OPTIONS = {
-    "ADD": "AddOptions",
-    "AVERAGE_POOL_2D": "Pool2DOptions",
-    "CONCATENATION": "ConcatenationOptions",
-    "CONV_2D": "Conv2DOptions",
-    "DEPTH_TO_SPACE": "DepthToSpaceOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "FULLY_CONNECTED": "FullyConnectedOptions",
-    "LEAKY_RELU": "LeakyReluOptions",
-    "MAX_POOL_2D": "Pool2DOptions",
-    "MEAN": "ReducerOptions",
-    "MUL": "MulOptions",
-    "PAD": "PadOptions",
-    "RESHAPE": "ReshapeOptions",
-    "RESIZE_BILINEAR": "ResizeBilinearOptions",
-    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
-    "SOFTMAX": "SoftmaxOptions",
-    "SPACE_TO_DEPTH": "SpaceToDepthOptions",
-    "STRIDED_SLICE": "StridedSliceOptions",
-    "TRANSPOSE": "TransposeOptions",
-    "TRANSPOSE_CONV": "TransposeConvOptions",
-}
+from converter.tflite.model import STORAGE_OPS
+from converter.tflite.reader import ENUM_OPTIONS
 
 
 class Assembly(Editable):
@@ -84,7 +61,15 @@ class Assembly(Editable):
         self.model.buffers.append(buffer)
         self.graph.tensors[index].buffer = len(self.model.buffers) - 1
 
-    def operator(self, kind: str, inputs: Sequence[int], output: int, version: int = 1, **options: Any) -> Any:
+    def operator(  # noqa: PLR0913, PLR0917 - what an operator consists of
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        output: int,
+        version: int = 1,
+        table: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Make an operator, which has no place yet.
 
         Args:
@@ -92,16 +77,18 @@ class Assembly(Editable):
             inputs: Operands; -1 leaves an optional one out.
             output: Its result.
             version: Of the operator.
-            options: In camel case, as the schema's Python classes have them.
+            table: The schema's table of its settings; empty: it has none.
+            options: Called as `converter.tflite.reader` reads them.
         """
         op = self.schema.OperatorT()
         op.opcodeIndex = self._code(kind, version)
         op.inputs, op.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-        if kind in OPTIONS:
-            op.builtinOptionsType = getattr(self.schema.BuiltinOptions, OPTIONS[kind])
-            op.builtinOptions = getattr(self.schema, f"{OPTIONS[kind]}T")()
-            for name, value in options.items():
-                setattr(op.builtinOptions, name, value)
+        if table:
+            op.builtinOptionsType = getattr(self.schema.BuiltinOptions, table)
+            op.builtinOptions = getattr(self.schema, f"{table}T")()
+            for name, value in (options or {}).items():
+                number = getattr(getattr(self.schema, ENUM_OPTIONS[name]), value) if name in ENUM_OPTIONS else value
+                setattr(op.builtinOptions, _camel(name), number)
         return op
 
     def _code(self, kind: str, version: int) -> int:
@@ -206,3 +193,9 @@ class Assembly(Editable):
     def is_read(self, index: int) -> bool:
         """Whether an operator reads a tensor, or it is an output."""
         return index in self.graph.outputs or any(index in other.inputs for other in self.graph.operators)
+
+
+def _camel(name: str) -> str:
+    """As the schema's Python classes call a field."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))

@@ -7,6 +7,8 @@ from typing import Any
 
 from converter.errors import MalformedModel, UnsupportedModel
 
+# Operators that only give a stored constant another form.
+STORAGE_OPS = ("DENSIFY", "DEQUANTIZE")
 # Bits per element; STRING, RESOURCE and VARIANT have no fixed size.
 BITS = {
     "BOOL": 8,

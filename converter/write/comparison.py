@@ -6,7 +6,8 @@ from converter.blueprints.specs import Blueprint
 from converter.match.audit import Finding
 from converter.match.matching import Matching
 from converter.match.network import Network
-from converter.ops.node import COMMUTATIVE, Node, Ref
+from converter.ops import records
+from converter.ops.node import Node, Ref
 
 
 class Comparison:
@@ -48,7 +49,7 @@ class Comparison:
     def _is_moved(self, ours: Node, theirs: Node) -> bool:
         """Whether another extent makes the operators, which state theirs, other ones."""
         is_same = [self.ours.shapes.get(v) for v in ours.outputs] == [self.theirs.shapes.get(v) for v in theirs.outputs]
-        return not is_same and (len(self.ops_of(ours)) > 1 or ours.origin.op.kind == "TRANSPOSE_CONV")
+        return not is_same and (len(self.ops_of(ours)) > 1 or records.operator(ours.origin.op.kind).states_size)
 
     def _close(self, bad: set[int]) -> set[int]:
         """Nodes that share an operator with a bad one are bad as well; gives the operators."""
@@ -91,7 +92,7 @@ class Comparison:
             if id(b) not in self.partners and id(a) not in taken and a.family == b.family:
                 self.partners[id(b)] = a
                 taken.add(id(a))
-            if self.partners.get(id(b)) is a and len(a.inputs) == len(b.inputs) and a.kind not in COMMUTATIVE:
+            if self.partners.get(id(b)) is a and len(a.inputs) == len(b.inputs) and not a.is_commutative:
                 operands = ((ours.get(x), theirs.get(y)) for x, y in zip(a.inputs, b.inputs, strict=True))
                 pending += [(x, y) for x, y in operands if x and y and id(y) not in self.partners]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from converter.errors import CannotExport
 from converter.match.network import Network
-from converter.ops.emission import Emission, emit
-from converter.ops.node import COMMUTATIVE, Node, Ref
+from converter.ops.forms.emission import Emission, emit
+from converter.ops.node import Node, Ref
 from converter.passes.activations import fuse_relus
 from converter.tflite.assembly import Assembly
 from converter.write.comparison import Comparison
@@ -162,7 +162,7 @@ class Splicing(Assembly):
         """Let an operator that stays read what the model's layer reads."""
         before = [value for value in ours.inputs if isinstance(value, int)]
         after = [self._tensors[value] for value in node.inputs if value in self._tensors]
-        if ours.kind in COMMUTATIVE:  # what both have stays where it is
+        if ours.is_commutative:  # what both have stays where it is
             common = Counter(before) & Counter(after)
             before, after = (list((Counter(values) - common).elements()) for values in (before, after))
         if len(before) != len(after):

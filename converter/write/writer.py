@@ -19,7 +19,8 @@ from converter.match.audit import Finding, audit, settings
 from converter.match.canonical import network_of_blueprint
 from converter.match.matching import match
 from converter.match.trace import KerasNetwork, keras_network
-from converter.ops.emission import UnknownLayer
+from converter.ops import records
+from converter.ops.forms.emission import UnknownLayer
 from converter.ops.node import Node
 from converter.tflite.decode import decode
 from converter.tflite.model import Model, Op, Tensor
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 StorageType = Literal["float16", "float32"]
 FLOATS: Mapping[str, Any] = {"FLOAT16": np.float16, "FLOAT32": np.float32}
-# Where a kernel in Keras's axis order has its output channels, which batch normalization scales.
-OUTPUT_AXES = {"conv": (-1,), "dense": (-1,), "conv_transpose": (-2,), "depthwise": (-2, -1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ def _values(node: Node, layers: Mapping[str, Any]) -> dict[str, NDArray[np.float
     if "batch_norm" not in node.config:
         return values
     scale, shift = _scale_and_shift(layers[node.config["batch_norm"]])
-    axes = OUTPUT_AXES[node.kind]
+    axes = records.kind(node.kind).scaled_axes
     extents = [values["kernel"].shape[axis] for axis in axes]
     shape = [1] * values["kernel"].ndim
     for axis, extent in zip(axes, extents, strict=True):

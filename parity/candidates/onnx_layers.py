@@ -6,7 +6,7 @@ from typing import Any
 from converter.errors import BadCandidate
 from converter.match.canonical import NetworkBuilder
 from converter.match.network import Network
-from converter.ops.form import View
+from converter.ops.forms.layer import View
 from converter.ops.node import Slot
 from parity.candidates.onnx_graph import TO_NHWC, OnnxGraph
 

@@ -1,9 +1,10 @@
 """What a tensor's error may be: the model's own kernel spread, what roundings grow to, what float32 alone explains."""
 
 from collections.abc import Mapping
-from math import prod, sqrt
+from math import sqrt
 
 from converter.match.network import Network
+from converter.ops import records
 from converter.ops.node import Node, Ref, Shape
 from parity.outputs.compare import CEILING, RELATIVE, SPREADS
 
@@ -16,19 +17,8 @@ TERMS = 16**2
 
 def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
     """How many numbers a node adds up for each result."""
-    kernel = node.weights["kernel"].shape if "kernel" in node.weights else ()
-    if node.kind in ("conv", "dense"):
-        return prod(kernel[:-1])
-    if node.kind == "conv_transpose":
-        return kernel[0] * kernel[1] * kernel[3]
-    if node.kind == "depthwise":
-        return kernel[0] * kernel[1]
-    if node.kind == "average_pool":
-        return prod(node.config["pool_size"])
-    if node.kind == "mean":
-        shape = shapes.get(node.inputs[0], ())
-        return prod(shape[axis - 1] or 1 for axis in node.config["axis"] if axis)
-    return 1
+    count = records.kind(node.kind).terms
+    return count(node, [shapes.get(value, ()) for value in node.inputs]) if count else 1
 
 
 def limits(

@@ -11,7 +11,7 @@ import parity
 from converter.errors import BadInput, CannotExport, UnliteError
 from converter.extras import check_extra
 from converter.files import whole_file
-from converter.ops.emission import UnknownLayer
+from converter.ops.forms.emission import UnknownLayer
 from converter.tflite.model import Model
 from converter.tflite.reader import read
 from converter.tflite.variants import TRANSPOSE_BIAS, builtin_only

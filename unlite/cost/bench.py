@@ -12,6 +12,7 @@ from converter.blueprints.cost import Cost, total
 from converter.detectors.letterbox import Region, letterbox, whole
 from converter.detectors.table import Detector, for_shapes
 from converter.errors import BadDetector, BadHead
+from converter.ops import RECORDS
 from converter.passes.storage import fold_storage
 from converter.surgery.heads import REGION, Design, replace_classes
 from converter.tflite.model import Graph, Model
@@ -34,8 +35,6 @@ CANDIDATES = 20
 LIFTED = (6.0, 3.0)
 # How far all others are below the best of them: no detector's threshold is there.
 SUNK = 20.0
-# Operators between a head's convolution and an output of the model.
-PASSES = ("RESHAPE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "DEPTHWISE_CONV_2D")
 TWO_STAGE: Design = "two_stage"
 
 
@@ -70,10 +69,13 @@ def features(graph: Graph) -> tuple[int, ...]:
     """
     folded = fold_storage(graph)
     makers = {index: op for op in folded.ops for index in op.outputs}
+    between = {
+        op.name for record in RECORDS if any(layer.in_head for layer in record.layers) for op in record.operators
+    }
 
     def walk(index: int) -> Iterator[int]:
         op = makers.get(index)
-        if op is None or op.kind not in (*PASSES, "CONV_2D"):
+        if op is None or op.kind not in (*between, "CONV_2D"):
             raise BadHead(f"no detection head: {graph.tensors[index]} comes of {op or 'nothing'}, not of a convolution")
         computed = [i for i in op.inputs if i is not None and folded.tensors[i].storage is None]
         if op.kind == "CONV_2D":

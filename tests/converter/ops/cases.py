@@ -161,12 +161,12 @@ def binary(kind: str) -> Iterator[Case]:
     yield Case("itself", graph.build(graph.op(kind, [x, x], [(1, 4, 3)])))
 
 
-def unary(kind: str) -> Iterator[Case]:
+def unary(kind: str, **options: Any) -> Iterator[Case]:
     """Plain, on several ranks; inputs reach beyond the kinks."""
     for shape in ((1, 7), (1, 4, 3, 5)):
         graph = Builder()
         scaled = graph.op("MUL", [graph.input(shape), graph.constant(np.array([9], np.float32))], [shape])
-        yield Case(f"rank{len(shape)}", graph.build(graph.op(kind, scaled, [shape])))
+        yield Case(f"rank{len(shape)}", graph.build(graph.op(kind, scaled, [shape], **options)))
 
 
 def prelu() -> Iterator[Case]:
@@ -198,13 +198,13 @@ def mean() -> Iterator[Case]:
         yield Case(f"{axes}-keep{keep}", one("MEAN", (1, 4, 3, 5), shape, ints(*axes), keepDims=keep))
 
 
-def resize_bilinear() -> Iterator[Case]:
+def resize(kind: str) -> Iterator[Case]:
     """Three conventions × larger, smaller, odd ratios, single pixels."""
     for (half, align), size in product(
         ((True, False), (False, True), (False, False)), ((8, 10), (12, 7), (3, 2), (4, 5), (1, 9))
     ):
         options: dict[str, Any] = {"halfPixelCenters": half, "alignCorners": align, "version": 3}
-        data = one("RESIZE_BILINEAR", (1, 4, 5, 3), (1, *size, 3), ints(*size), **options)
+        data = one(kind, (1, 4, 5, 3), (1, *size, 3), ints(*size), **options)
         yield Case(f"half{half}-align{align}-{size[0]}x{size[1]}", data)
 
 
@@ -259,6 +259,15 @@ def strided_slice() -> Iterator[Case]:
     yield case("all", (1, 6, 5, 4), ints(0, 0, 0, 0), ints(1, 6, 5, 4), ints(1, 1, 1, 1))
 
 
+def transpose() -> Iterator[Case]:
+    """Orders that are not their own inverse, on several ranks."""
+    for perm in ((0, 2, 3, 1), (0, 3, 1, 2), (0, 1, 3, 2), (0, 2, 1)):
+        shape = (1, 4, 3, 5)[: len(perm)]
+        yield Case(
+            str(perm).replace(" ", ""), one("TRANSPOSE", shape, tuple(shape[axis] for axis in perm), ints(*perm))
+        )
+
+
 def blocks(kind: str) -> Iterator[Case]:
     """Block sizes 2 and 3 on unequal extents."""
     for b in (2, 3):
@@ -275,7 +284,10 @@ MAKERS: dict[str, Callable[[], Iterator[Case]]] = {
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "DEPTH_TO_SPACE": lambda: blocks("DEPTH_TO_SPACE"),
     "FULLY_CONNECTED": fully_connected,
+    "ELU": lambda: unary("ELU"),
+    "GELU": lambda: unary("GELU"),
     "HARD_SWISH": lambda: unary("HARD_SWISH"),
+    "LEAKY_RELU": lambda: unary("LEAKY_RELU", alpha=0.123456789),
     "LOGISTIC": lambda: unary("LOGISTIC"),
     "MAX_POOL_2D": lambda: pool("MAX_POOL_2D"),
     "MEAN": mean,
@@ -284,10 +296,15 @@ MAKERS: dict[str, Callable[[], Iterator[Case]]] = {
     "PRELU": prelu,
     "RELU": lambda: unary("RELU"),
     "RELU6": lambda: unary("RELU6"),
+    "RELU_N1_TO_1": lambda: unary("RELU_N1_TO_1"),
     "RESHAPE": reshape,
-    "RESIZE_BILINEAR": resize_bilinear,
+    "RESIZE_BILINEAR": lambda: resize("RESIZE_BILINEAR"),
+    "RESIZE_NEAREST_NEIGHBOR": lambda: resize("RESIZE_NEAREST_NEIGHBOR"),
+    "SOFTMAX": lambda: unary("SOFTMAX", beta=1.0),
     "SPACE_TO_DEPTH": lambda: blocks("SPACE_TO_DEPTH"),
     "STRIDED_SLICE": strided_slice,
+    "TANH": lambda: unary("TANH"),
+    "TRANSPOSE": transpose,
     "TRANSPOSE_CONV": transpose_conv,
 }
 CASES = {kind: list(make()) for kind, make in MAKERS.items()}

@@ -8,7 +8,7 @@ import pytest
 import converter
 import fixtures
 from converter.errors import UnsupportedOp
-from converter.ops import OPS
+from converter.ops import OPERATORS
 from fixtures.custom_op_cases import CASES, Case, build
 from parity.runners.keras import keras_runner
 
@@ -18,7 +18,7 @@ TOLERANCE = 16 * np.finfo(np.float32).eps
 
 
 def test_every_custom_op_has_a_case() -> None:
-    assert {case.kind for case in CASES} == {kind for kind in OPS if kind != kind.upper()}
+    assert {case.kind for case in CASES} == {kind for kind in OPERATORS if kind != kind.upper()}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.is_overlapping], ids=lambda case: case.name)

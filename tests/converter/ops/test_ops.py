@@ -1,10 +1,15 @@
-"""Every operator of the registry against LiteRT's own kernel, in every variant that `cases` has."""
+"""Every operator against LiteRT's own kernel, in every variant that `cases` has; and there and back again."""
 
 import numpy as np
 import pytest
 
 import converter
-from converter.ops import OPS
+from converter.match.audit import audit
+from converter.match.canonical import network_of_blueprint
+from converter.match.matching import match
+from converter.ops import KINDS, OPERATORS, records
+from converter.ops.records import Kind, Layer, Operator, record
+from converter.write.writer import write
 from parity.inputs.seeded import seeded_inputs
 from parity.runners.keras import keras_runner
 from parity.runners.litert import LiteRT
@@ -12,11 +17,12 @@ from tests.converter.ops.cases import CASES, Case
 
 # Both sum the same float32 products in another order: 16 roundings of the largest value.
 TOLERANCE = 16 * np.finfo(np.float32).eps
-CUSTOM = {kind for kind in OPS if kind != kind.upper()}
+BOTH_WAYS = sorted(name for name, operator in OPERATORS.items() if not operator.one_way)
 
 
-def test_every_builtin_operator_has_a_case() -> None:
-    assert set(CASES) == set(OPS) - CUSTOM
+def test_every_operator_has_a_case() -> None:
+    """The cases of custom operators are MediaPipe's: see `test_custom_ops`."""
+    assert set(CASES) == {name for name, operator in OPERATORS.items() if operator.lower and name == name.upper()}
 
 
 @pytest.mark.parametrize(
@@ -31,3 +37,36 @@ def test_agrees_with_litert(case: Case) -> None:
     (got,) = keras_runner(converter.convert(model))([np.concatenate(values) for values in zip(*inputs, strict=True)])
     assert got.shape == (len(inputs), *wanted[0].shape[1:])
     np.testing.assert_allclose(got, np.concatenate(wanted), rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max()))
+
+
+@pytest.mark.parametrize("name", BOTH_WAYS)
+def test_there_and_back(name: str) -> None:
+    """A file becomes Keras and a file again, without the first: both are the same steps, and compute the same."""
+    written = set()
+    for case in CASES[name]:
+        model = converter.read(case.data)
+        back = converter.read(write(None, converter.convert(model)))
+        written |= {name for op in back.graph.ops for name in (op.kind, op.options.get("fused_activation_function"))}
+        ours, theirs = (network_of_blueprint(converter.blueprint(each.graph)) for each in (model, back))
+        assert [finding.message for finding in audit(ours, theirs, match(ours, theirs))] == [], case.name
+        for values in seeded_inputs(model.graph, seeds=1):
+            (wanted,), (got,) = (LiteRT(each.data, "plain").run(values) for each in (model, back))
+            atol = TOLERANCE * max(1, np.abs(wanted).max())
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=atol, err_msg=case.name)
+    assert name in written
+
+
+def test_what_goes_one_way_only_says_why() -> None:
+    one_way = {name for name, operator in OPERATORS.items() if operator.one_way}
+    assert {name for name, operator in OPERATORS.items() if operator.lower is None} == {"BATCH_MATMUL", "SUB"}
+    assert one_way == {"BATCH_MATMUL", "SUB"} | {name for name in OPERATORS if name != name.upper()}
+
+
+def test_a_name_is_entered_once() -> None:
+    before = len(records.RECORDS)
+    for entry in (Operator("CONV_2D"), Layer("Conv2D")):
+        with pytest.raises(ValueError, match="entered twice"):
+            record(None, entry)
+    with pytest.raises(ValueError, match="conv is entered twice"):
+        record(Kind("conv"))
+    assert (len(records.RECORDS), KINDS["conv"].emit is None) == (before, False)

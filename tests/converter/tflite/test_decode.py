@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 import converter
 from converter.errors import MalformedModel, UnsupportedModel
-from converter.passes.storage import STORAGE_OPS, fold_storage
+from converter.passes.storage import fold_storage
 from converter.tflite.decode import decode, densify
-from converter.tflite.model import Dimension, Graph, Sparsity
+from converter.tflite.model import STORAGE_OPS, Dimension, Graph, Sparsity
 from fixtures.builder import Builder, pack
 from tests import models
 

@@ -1,15 +1,20 @@
-"""What the function of an operator sees: operands and options in Keras's terms, with errors that name the op."""
+"""An operator in the file: operands and options in Keras's terms, with errors that name the op."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import MalformedModel, UnsupportedOp
+from converter.ops import records
+from converter.ops.forms.padding import Pair, pixels
 from converter.ops.steps import Step
 from converter.tflite.model import Graph, Op, Tensor
 
-# TFLite's fused activations as Keras spells them; each is exactly the same function. The schema has TANH and
-# SIGN_BIT as well, but LiteRT's float kernels compute without them: nobody knows which result was meant.
-FUSED = {"NONE": None, "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "hard_tanh"}
+# What a window's extents are called among an operator's options, (height, width); written as they are read.
+PAIRS = {
+    "stride": ("stride_h", "stride_w"),
+    "filter": ("filter_height", "filter_width"),
+    "dilation": ("dilation_h_factor", "dilation_w_factor"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,9 @@ class OpView:
             raise MalformedModel(f"{self.op} has no option {name!r}")
         return self.op.options[name]
 
-    def pair(self, name: str) -> tuple[int, int]:
+    def pair(self, name: str) -> Pair:
         """(height, width) of a stride, filter or dilation."""
-        names = {"stride": "stride_{}", "filter": "filter_{}", "dilation": "dilation_{}_factor"}
-        axes = ("height", "width") if name == "filter" else ("h", "w")
-        height, width = (int(self.option(names[name].format(axis))) for axis in axes)
+        height, width = (int(self.option(option)) for option in PAIRS[name])
         if height < 1 or width < 1:
             raise MalformedModel(f"{self.op}: {name} {height}x{width} is not positive")
         return height, width
@@ -100,26 +103,22 @@ class OpView:
             raise self.unsupported(f"unknown padding {padding}")
         return padding
 
-    def pads(
-        self, window: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int] = (1, 1)
-    ) -> tuple[tuple[int, int], tuple[int, int]]:
-        """((top, bottom), (left, right)): how many pixels the op adds around its first input.
-
-        TensorFlow's SAME has ceil(size / stride) output positions; the odd pixel of padding goes last.
-        """
-        pads = []
-        for extent, k, s, d in zip(self.computed(0, rank=4).shape[1:3], window, strides, dilation, strict=True):
-            total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0) if self.padding == "same" else 0
-            pads.append((total // 2, total - total // 2))
-        return pads[0], pads[1]
+    def pads(self, window: Pair, strides: Pair, dilation: Pair = (1, 1)) -> tuple[Pair, Pair]:
+        """((top, bottom), (left, right)): how many pixels the op adds around its first input."""
+        return pixels(self.padding, self.computed(0, rank=4).shape[1:3], window, strides, dilation)
 
     @property
     def fused(self) -> str | None:
-        """The fused activation as a Keras activation's name, or None."""
+        """The fused activation as a Keras activation's name, or None.
+
+        The schema has TANH and SIGN_BIT as well, but LiteRT's float kernels compute without them: nobody knows which
+        result was meant.
+        """
         name = self.option("fused_activation_function")
-        if name not in FUSED:
+        function = records.operator(name).fused_as or None
+        if name != "NONE" and function is None:
             raise self.unsupported(f"fused activation {name}, which LiteRT's own float kernels leave out")
-        return FUSED[name]
+        return function
 
     def fused_steps(self) -> list[Step]:
         """The fused activation as a layer of its own, for layers that cannot take one."""
@@ -132,3 +131,13 @@ class OpView:
         before, after = self.computed().shape, self.output.shape
         if before[:1] != after[:1] or not after:
             raise self.unsupported(f"it turns shape {before} into {after}, which mixes the batch axis with others")
+
+    def per_sample(self, constant: Tensor, x: Tensor) -> tuple[int, ...]:
+        """The constant's shape without the batch axis, which must not carry several values."""
+        if len(constant.shape) > len(x.shape):
+            raise self.unsupported(f"{constant} of shape {constant.shape} has more axes than {x} of shape {x.shape}")
+        if len(constant.shape) < len(x.shape):
+            return constant.shape
+        if constant.shape[0] != 1:
+            raise self.unsupported(f"{constant} of shape {constant.shape} has values along the batch axis")
+        return constant.shape[1:]

@@ -1,0 +1,136 @@
+"""Transposed convolutions, TFLite's own and MediaPipe's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from converter.ops.forms.emission import Emission
+from converter.ops.forms.layer import Part, View, as_pair, biased
+from converter.ops.forms.operator import PAIRS, OpView
+from converter.ops.forms.padding import Pair, cropped_in_front
+from converter.ops.layouts import SAME, TRANSPOSE_CONV_OHWI_TO_HWOI
+from converter.ops.node import Node
+from converter.ops.records import Kind, Layer, Operator, record
+from converter.ops.shaping import emit_slice
+from converter.ops.steps import Step, Weight
+from converter.tflite.model import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What a transposed convolution multiplies with and applies."""
+
+    kernel_ohwi: Tensor
+    bias: Tensor | None
+    activation: str | None
+
+
+def transpose_conv(op: OpView) -> list[Step]:
+    """Inputs: output shape, kernel OHWI, x [N,H,W,I], bias [O] or none."""
+    x, kernel, bias = op.computed(2, rank=4), op.weight(1, rank=4), op.optional_weight(3)
+    strides = op.pair("stride")
+    extents = zip(x.shape[1:3], op.output.shape[1:3], kernel.shape[1:3], strides, strict=True)
+    crops = [cropped_in_front(*each) if op.padding == "same" else 0 for each in extents]
+    activation = op.fused if "fused_activation_function" in op.op.options else None
+    return transposed(op, 2, strides, (crops[0], crops[1]), Kernel(kernel, bias, activation))
+
+
+def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Kernel) -> list[Step]:
+    """Transposed convolution of input `position`: everything that any kernel touches, then cropped to size.
+
+    Keras's own `same` puts the odd pixel elsewhere on some back ends, so only `valid` is used.
+
+    Args:
+        op: The operator; its output's shape is what is cropped to.
+        position: Which input is convolved.
+        strides: (height, width).
+        crop: Rows and columns to cut off in front.
+        kernel: The kernel, bias and activation.
+    """
+    x, size = op.computed(position, rank=4), kernel.kernel_ohwi.shape[1:3]
+    crops = []
+    for axis in range(2):
+        full = (x.shape[axis + 1] - 1) * strides[axis] + max(size[axis], strides[axis])
+        crops.append((crop[axis], full - crop[axis] - op.output.shape[axis + 1]))
+    if min(map(min, crops)) < 0:
+        raise op.unsupported(f"its output of shape {op.output.shape} reaches beyond what the kernel covers")
+    weights = {"kernel": Weight(kernel.kernel_ohwi.index, TRANSPOSE_CONV_OHWI_TO_HWOI)}
+    if kernel.bias:
+        weights["bias"] = Weight(kernel.bias.index, SAME)
+    config = {
+        "filters": kernel.kernel_ohwi.shape[0],
+        "kernel_size": size,
+        "strides": strides,
+        "padding": "valid",
+        "use_bias": kernel.bias is not None,
+        "activation": kernel.activation,
+    }
+    cropping = [Step("Cropping2D", {"cropping": tuple(crops)})] if any(map(any, crops)) else []
+    return [Step("Conv2DTranspose", config, weights, inputs=(op.op.inputs[position],)), *cropping]
+
+
+def _parts(view: View) -> list[Part]:
+    size, strides = view.pair("kernel_size"), view.pair("strides")
+    crops = []
+    for axis in range(2):
+        before, after = view.inputs[0][axis], view.outputs[0][axis]
+        full = ((before or 1) - 1) * strides[axis] + max(size[axis], strides[axis])
+        total = full - (after or full)
+        crops.append((total // 2, total - total // 2))
+    config: dict[str, Any] = {"kernel_size": size, "strides": strides, "cropping": tuple(crops)}
+    if view.pair("dilation_rate") != (1, 1):
+        config["dilation_rate"] = view.pair("dilation_rate")
+    if view.config.get("output_padding") is not None:  # then what is cropped in front is another share
+        config["output_padding"] = view.pair("output_padding")
+    return [Part("conv_transpose", config, biased(view))]
+
+
+def _cropping(view: View) -> list[Part]:
+    given = view.config["cropping"]
+    crops = (given, given) if isinstance(given, int) else given
+    return [Part("cropping", {"cropping": (as_pair(crops[0]), as_pair(crops[1]))})]
+
+
+def _emit(e: Emission) -> None:
+    e.takes("kernel_size", "strides", "cropping", "batch_norm", "epsilon")
+    height, width, filters, channels = e.weights["kernel"].shape
+    strides, crops = e.config["strides"], e.config["cropping"]
+    extents = [
+        (i or 0, o or 0, k, s) for i, o, k, s in zip(e.shapes[0], e.shape, (height, width), strides, strict=False)
+    ]
+    first = [crop[0] for crop in crops]
+    is_same = first == [cropped_in_front(*each) for each in extents] and all(-(-o // s) == i for i, o, _, s in extents)
+    if not is_same and any(first):
+        raise e.unknown(f"that crops {crops}")
+    shape = (filters, height, width, channels)
+    kernel = e.weight("kernel", TRANSPOSE_CONV_OHWI_TO_HWOI.to_tflite(e.weights["kernel"], shape))
+    options = dict(zip(PAIRS["stride"], strides, strict=True)) | {"padding": "SAME" if is_same else "VALID"}
+    size = e.ints((1, *e.shape), "output_shape")
+    e.op("TRANSPOSE_CONV", size, kernel, e.inputs[0], e.bias(filters), version=3, **options)
+
+
+def _emit_cropping(e: Emission) -> None:
+    crops = (*e.config["cropping"], *((0, 0),) * (len(e.shape) - 2))
+    begin = [crop[0] for crop in crops]
+    emit_slice(e, begin, [b + int(n or 0) for b, n in zip(begin, e.shape, strict=True)], [1] * len(begin))
+
+
+def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
+    """Output shape, kernel OHWI, x: each input goes to a window of all output channels."""
+    return operands[2].size * prod(operands[1].shape[:3])
+
+
+def _terms(node: Node, _: object) -> int:
+    height, width, _filters, channels = node.weights["kernel"].shape
+    return height * width * channels
+
+
+record(
+    Kind("conv_transpose", emit=_emit, terms=_terms, scaled_axes=(-2,)),
+    Operator(
+        "TRANSPOSE_CONV", transpose_conv, options="TransposeConvOptions", multiply_adds=_multiply_adds, states_size=True
+    ),
+    Layer("Conv2DTranspose", _parts, takes_activation=True, exported_as=("conv2d_transpose", "Kernel"), any_size=True),
+)
+record(Kind("cropping", emit=_emit_cropping), Layer("Cropping2D", _cropping, any_size=True))
