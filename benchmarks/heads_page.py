@@ -14,7 +14,7 @@ from parity.inputs.seeded import seeded_inputs
 from parity.runners.litert import LiteRT
 from parity.runners.types import Array
 from tests.models import fresh, original
-from unlite.commands.heads_report import cells
+from unlite.commands.heads import cells
 from unlite.cost.latency import interleave
 from unlite.cost.measure import measure
 from unlite.cost.plot import write_plot

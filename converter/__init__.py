@@ -12,6 +12,7 @@ Importing this package imports neither Keras nor numpy; `convert`, `save` and `l
 """
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from converter.blueprints.build import blueprint
@@ -29,11 +30,13 @@ __version__ = "0.1.0"
 __all__ = ["Blueprint", "Graph", "LayerSpec", "Model", "UnliteError", "blueprint", "convert", "load", "read", "save"]
 
 
-def convert(source: Source | Model, *, name: str | None = None, progress: "Progress | None" = None) -> "keras.Model":
+def convert(
+    source: Source | Model | Blueprint, *, name: str | None = None, progress: "Progress | None" = None
+) -> "keras.Model":
     """Turn a `.tflite` file into a Keras model that can be trained.
 
     Args:
-        source: A path, the file's bytes, or what `read` returned.
+        source: A path, the file's bytes, or what `read` or `blueprint` returned.
         name: Name of the Keras model; by default the file's.
         progress: Called after every layer with (layers done, layers in all).
 
@@ -49,6 +52,8 @@ def convert(source: Source | Model, *, name: str | None = None, progress: "Progr
     """
     from converter.rebuild.model import rebuild
 
+    if isinstance(source, Blueprint):
+        return rebuild(replace(source, name=name or source.name), progress)
     model = source if isinstance(source, Model) else read(source)
     return rebuild(blueprint(model.graph, name or model.name), progress)
 

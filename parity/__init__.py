@@ -40,9 +40,13 @@ def verify(
     Raises:
         VerificationImpossible: LiteRT cannot run the original, or the candidate takes other inputs.
     """
-    from parity.outputs.verification import verify
+    from converter.tflite.model import Model
+    from converter.tflite.reader import read
+    from parity.outputs.verification import Truth, verify
+    from parity.runners.keras import keras_runner
 
-    return verify(original, candidate, seeds, progress)
+    model = original if isinstance(original, Model) else read(original)
+    return verify(Truth(model), keras_runner(candidate), seeds, progress)
 
 
 def layers(  # noqa: PLR0913 - settings, by keyword

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import converter
-from unlite.commands.main import COMMANDS
-from unlite.commands.options import build_parser
+from unlite.commands.main import build_parser
 
 pytestmark = pytest.mark.one_setting
 
@@ -55,7 +54,7 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 
 def check_commands(text: str) -> None:
     """Raise for a command that cannot be."""
-    parser = build_parser(COMMANDS)
+    parser = build_parser()
     for words in consoles(text):
         try:
             parser.parse_args(words)
@@ -114,7 +113,7 @@ def test_a_command_that_does_not_exist_is_found(text: str, message: str) -> None
 
 
 def test_an_import_that_does_not_exist_is_found() -> None:
-    with pytest.raises(AssertionError, match=r"converter\.heads has no \{'replace_class'\}"):
+    with pytest.raises(AssertionError, match=r"converter\.surgery\.heads has no \{'replace_class'\}"):
         check_imports("from converter.surgery.heads import replace_class")
 
 

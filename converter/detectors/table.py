@@ -123,7 +123,7 @@ def for_shapes(input_shape: Sequence[int], output_shapes: Sequence[Sequence[int]
     shapes = ", ".join("×".join(map(str, shape)) for shape in output_shapes)
     size = "×".join(map(str, input_shape))
     raise BadDetector(
-        f"no known detector takes {size} and gives {shapes}", hint="describe it in a table: --detector FILE.toml"
+        f"no known detector takes {size} and gives {shapes}", hint="describe it in a table: detector=find('FILE.toml')"
     )
 
 

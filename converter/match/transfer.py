@@ -126,8 +126,8 @@ class Plan:
             lines.append(f"  {layer} might be any of: {', '.join(candidates)}")
         raise PlanIncomplete(
             "\n".join(["the plan has gaps, nothing was transferred", *lines]),
-            hint="say which belongs to which in a table of overrides (--write-overrides FILE writes one to start "
-            "from), or leave layers out on purpose with --allow-unfed 'PATTERN'",
+            hint="say which belongs to which in a table of overrides (`unlite transfer --write-overrides FILE` "
+            "writes one to start from), or leave layers out on purpose with allow_unfed=['PATTERN']",
         )
 
 
@@ -250,7 +250,7 @@ class _Planner:
                 gaps.append(leftover)
         idle = [pattern for pattern in allow_unfed if pattern not in used]
         if idle and not unread and not unfed:
-            raise BadOverride(f"--allow-unfed {idle[0]!r} leaves nothing out", hint="is the name spelled right?")
+            raise BadOverride(f"allow_unfed=[{idle[0]!r}] leaves nothing out", hint="is the name spelled right?")
         unread = [replace(item, nearest=_nearest(item, self._shape_in_keras(item), unfed)) for item in unread]
         unfed = [replace(item, nearest=_nearest(item, item.shape, unread, self._shape_in_keras)) for item in unfed]
         return Plan(

@@ -29,7 +29,7 @@ def _binary(op: OpView, layer: str, broadcasting: str, with_constant: str) -> li
     # TFLite broadcasts from the right, Keras's merging layers from the left: give the shorter one its axes.
     low, high = (0, 1) if ranks[0] < ranks[1] else (1, 0)
     target = (1,) * (ranks[high] - ranks[low]) + shapes[low][1:]
-    widened = Step("Reshape", {"target_shape": target}, inputs=(op.op.inputs[low],))
+    widened = Step("Reshape", {"target_shape": target}, inputs=(op.op.inputs[low],), shape=target)
     return [widened, Step(broadcasting, inputs=(op.op.inputs[high], None)), *op.fused_steps()]
 
 

@@ -53,10 +53,12 @@ def _strided(op: OpView, layer: str, config: dict[str, Any], kernel: Weight) -> 
     # pad as the strided layer would, compute every position, keep every s-th.
     pads = op.pads(config["kernel_size"], strides, dilation)
     config |= {"strides": (1, 1), "padding": "valid", "dilation_rate": dilation}
-    size = op.output.shape[1:]
+    size, channels = op.output.shape[1:], op.computed().shape[3]
+    padded = [n + sum(pad) for n, pad in zip(op.computed().shape[1:3], pads, strict=True)]
+    dense = [n - (k - 1) * d for n, k, d in zip(padded, config["kernel_size"], dilation, strict=True)]
     return [
-        *([Step("ZeroPadding2D", {"padding": pads})] if any(map(any, pads)) else []),
-        Step(layer, config, weights),
+        *([Step("ZeroPadding2D", {"padding": pads}, shape=(*padded, channels))] if any(map(any, pads)) else []),
+        Step(layer, config, weights, shape=(*dense, size[-1])),
         Step("StridedSlice", {"begin": (0, 0, 0), "size": size, "strides": (*strides, 1)}),
     ]
 

@@ -26,7 +26,7 @@ def fully_connected(op: OpView) -> list[Step]:
     op.keeps_batch()
     if op.option("keep_num_dims") or len(x.shape) == 2:
         return [dense]
-    return [Step("Reshape", {"target_shape": (channels,)}), dense]
+    return [Step("Reshape", {"target_shape": (channels,)}, shape=(channels,)), dense]
 
 
 def _parts(view: View) -> list[Part]:

@@ -68,7 +68,7 @@ def strided_slice(op: OpView) -> list[Step]:
         "strides": tuple(r.step for r in kept[1:]),
     }
     drops = [Step("Reshape", {"target_shape": op.output.shape[1:]})] if op.option("shrink_axis_mask") else []
-    return [Step("StridedSlice", config), *drops]
+    return [Step("StridedSlice", config, shape=config["size"]), *drops]
 
 
 def _blocks(op: OpView, layer: str) -> list[Step]:

@@ -32,9 +32,11 @@ class Step:
         config: Its constructor's arguments.
         weights: Attribute of the layer → where the value comes from.
         inputs: Operands; None is the step before. Empty: the step before, or all computed operands of the op.
+        shape: Of its result, without the batch, where it has another than the operator's.
     """
 
     layer: str
     config: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     inputs: tuple[Ref | None, ...] = ()
+    shape: tuple[int, ...] | None = None

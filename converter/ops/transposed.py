@@ -49,17 +49,16 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Ker
         kernel: The kernel, bias and activation.
     """
     x, size = op.computed(position, rank=4), kernel.kernel_ohwi.shape[1:3]
-    crops = []
-    for axis in range(2):
-        full = (x.shape[axis + 1] - 1) * strides[axis] + max(size[axis], strides[axis])
-        crops.append((crop[axis], full - crop[axis] - op.output.shape[axis + 1]))
+    extents = [(n - 1) * s + max(k, s) for n, k, s in zip(x.shape[1:3], size, strides, strict=True)]
+    crops = [(c, n - c - out) for c, n, out in zip(crop, extents, op.output.shape[1:3], strict=True)]
     if min(map(min, crops)) < 0:
         raise op.unsupported(f"its output of shape {op.output.shape} reaches beyond what the kernel covers")
     weights = {"kernel": Weight(kernel.kernel_ohwi.index, TRANSPOSE_CONV_OHWI_TO_HWOI)}
     if kernel.bias:
         weights["bias"] = Weight(kernel.bias.index, SAME)
+    filters = kernel.kernel_ohwi.shape[0]
     config = {
-        "filters": kernel.kernel_ohwi.shape[0],
+        "filters": filters,
         "kernel_size": size,
         "strides": strides,
         "padding": "valid",
@@ -67,7 +66,8 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Ker
         "activation": kernel.activation,
     }
     cropping = [Step("Cropping2D", {"cropping": tuple(crops)})] if any(map(any, crops)) else []
-    return [Step("Conv2DTranspose", config, weights, inputs=(op.op.inputs[position],)), *cropping]
+    shape = (*extents, filters)
+    return [Step("Conv2DTranspose", config, weights, inputs=(op.op.inputs[position],), shape=shape), *cropping]
 
 
 def _parts(view: View) -> list[Part]:

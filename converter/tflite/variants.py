@@ -40,7 +40,7 @@ def builtin_only(data: memoryview) -> bytes:
         if (-(-after[1:3] // (stride_h, stride_w)) != before[1:3]).any() and padding == 1:
             raise VerificationImpossible(
                 f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}",
-                hint="`--no-verify` converts without comparing",
+                hint="`verify=False` converts without comparing",
             )
         op.opcodeIndex = len(file.model.operatorCodes) - 1
         op.inputs = np.array([_add_ints(file, after), kernel, x, bias], np.int32)

@@ -70,7 +70,7 @@ def _interpreter(data: bytes) -> Any:
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CannotExport(
-            f"LiteRT cannot run the model to see its activations: {reason}", hint="--dtype dynamic needs no run"
+            f"LiteRT cannot run the model to see its activations: {reason}", hint="dtype='dynamic' needs no run"
         ) from None
     return runtime
 

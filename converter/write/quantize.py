@@ -43,7 +43,7 @@ class Quantized:
     samples: int
 
 
-def quantize(data: bytes, kind: QuantizedType, representative: Iterable[Inputs] | None = None) -> Quantized:
+def quantize(data: bytes, dtype: QuantizedType, representative: Iterable[Inputs] | None = None) -> Quantized:
     """Store a float32 file's weights as int8, with one scale per output channel.
 
     Inputs and outputs stay float32, in their order and under their names, so that the file can take the old one's
@@ -51,7 +51,7 @@ def quantize(data: bytes, kind: QuantizedType, representative: Iterable[Inputs] 
 
     Args:
         data: The file, with dense float32 weights.
-        kind: `dynamic`: activations stay float32; kernels round them while they run, by each call's own range.
+        dtype: `dynamic`: activations stay float32; kernels round them while they run, by each call's own range.
             `int8`: activations are int8 as well, in the ranges that `representative` shows.
         representative: Inputs as the model will see them, one array per input of the file; `int8` needs them.
 
@@ -64,10 +64,10 @@ def quantize(data: bytes, kind: QuantizedType, representative: Iterable[Inputs] 
     file = Editable(memoryview(data))
     for code in file.model.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
-    calibration = _calibration(file, representative) if kind == "int8" else None
+    calibration = _calibration(file, representative) if dtype == "int8" else None
     frame = _Frame(file)
     made = frame.restored(recipe.applied(file.pack(), calibration))
-    left = Counter(op.kind for op in _left_float(read(made).graph, kind))
+    left = Counter(op.kind for op in _left_float(read(made).graph, dtype))
     return Quantized(made, dict(left.most_common()), calibration.samples if calibration else 0)
 
 
@@ -75,7 +75,7 @@ def _calibration(file: Editable, representative: Iterable[Inputs] | None) -> Cal
     if representative is None:
         raise BadInput(
             "int8 needs representative inputs: they show which range each activation has",
-            hint="--representative FOLDER (of pictures) or FILE.npy; or --dtype dynamic, which needs none",
+            hint="representative=[[array], …], one array per input; or dtype='dynamic', which needs none",
         )
     # XNNPACK has no int8 kernel for a ReLU alone: with those that it has, the face detector takes five times as long.
     fuse_relus(file)
@@ -143,7 +143,7 @@ class _Recipe:
             except Exception as error:  # the library raises what it happens to stumble over
                 raise CannotExport(
                     f"LiteRT's quantizer gives up (it names tensors by number): {type(error).__name__}: {error}",
-                    hint="--dtype float16 does without it",
+                    hint="dtype='float16' does without it",
                 ) from error
 
     def _static(self, library: Any) -> None:

@@ -103,7 +103,7 @@ class Writer:
             more = f" (and {len(self.changes) - 1} more differences)" if len(self.changes) > 1 else ""
             raise CannotExport(
                 f"the model is not the original's: {self.changes[0]}{more}",
-                hint="`unlite parity ORIGINAL MODEL` shows all of them; --allow-changes writes the model as it is",
+                hint="`unlite parity ORIGINAL MODEL` shows all of them; allow_changes=True writes the model as it is",
             )
         for i, j in comparison.matching.outputs:
             if i != j:
@@ -269,7 +269,7 @@ def _storage_type(each: Placed, dtype: StorageType | None) -> str:
     stored = each.tensor.storage.dtype if each.tensor.storage else "nothing"
     if dtype is None and stored not in FLOATS:
         raise CannotExport(
-            f"{each.tensor} of {each.op} is stored as {stored}", hint="--dtype float32 or float16 stores it so"
+            f"{each.tensor} of {each.op} is stored as {stored}", hint="dtype='float32' or 'float16' stores it so"
         )
     return dtype.upper() if dtype else stored
 
@@ -282,7 +282,7 @@ def _encode(each: Placed, kind: str) -> bytes:
     if not np.isfinite(stored).all():
         raise CannotExport(
             f"{each.layer}: a weight of {np.abs(each.values).max():.3g} is too large for {kind.lower()}",
-            hint="--dtype float32 has room for it",
+            hint="dtype='float32' has room for it",
         )
     return stored.tobytes()
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from converter.tflite.model import Model
 from parity.inputs.seeded import RANGES, seeded_inputs
-from parity.outputs.verification import Verification, agreement
-from parity.runners.keras import keras_runner
+from parity.outputs.verification import Truth, Verification, agreement
 from parity.runners.onnx import OnnxRuntime
-from parity.runners.reference import Reference
+from parity.runners.types import Run
 
 # ONNX Runtime computes Sigmoid as a fraction plus one half, so that even results near zero are off by roundings of a
 # half: by 1.51e-7 at most over four million arguments from -30 to 10 (onnxruntime 1.32).
@@ -18,8 +16,8 @@ MOVES = {"Concat", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transp
 
 
 def verify_onnx(
-    exact: Model,
-    model: Any,
+    truth: Truth,
+    run: Run,
     data: bytes,
     verified: Verification,
     progress: Callable[[int, int], None] | None = None,
@@ -31,10 +29,10 @@ def verify_onnx(
     on selfie_segmentation_landscape they are 2.2e-6 apart, and the plain ones 7.1e-6 from Keras.
 
     Args:
-        exact: The file with the model's weights as float32.
-        model: The `keras.Model`.
+        truth: The file with the model's weights as float32.
+        run: Runs the Keras model.
         data: The `.onnx` file.
-        verified: What `parity.verify` says of `exact` and `model`; the same inputs are run here.
+        verified: What `verify` says of both; the same inputs are run here.
         progress: See `parity.verify`.
 
     Raises:
@@ -45,15 +43,13 @@ def verify_onnx(
     if not verified.ok:
         raise ValueError("a model that is wrong shows nothing about what right ones differ by")
     candidate = OnnxRuntime(data)
-    reference = Reference(exact)
-    known = (keras_runner(model), reference.plain, reference.xnnpack)
-    inputs = seeded_inputs(exact.graph, verified.inputs // len(RANGES))
-    names = [exact.graph.tensors[index].name for index in exact.graph.outputs]
-    errors = kernel_errors(data, names)
+    known = (run, truth.plain, truth.xnnpack)
+    inputs = seeded_inputs(truth.model.graph, verified.inputs // len(RANGES))
+    errors = kernel_errors(data, truth.names)
     comparisons = agreement(
-        names, inputs, candidate.run, known, otherwise=reference.nudged, kernel_errors=errors, progress=progress
+        truth.names, inputs, candidate.run, known, otherwise=truth.nudged, kernel_errors=errors, progress=progress
     )
-    return Verification(comparisons, len(inputs), tuple(reference.notes), "ONNX Runtime")
+    return Verification(comparisons, len(inputs), truth.notes, "ONNX Runtime")
 
 
 def kernel_errors(data: bytes, names: Sequence[str]) -> dict[str, float]:

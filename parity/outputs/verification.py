@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from converter.errors import VerificationImpossible
 from converter.tflite.model import Model
-from converter.tflite.reader import Source, read
 from parity.inputs.seeded import seeded_inputs
 from parity.outputs.compare import Comparison, Verdict, compare, extra
-from parity.runners.keras import keras_runner
 from parity.runners.reference import Reference
 from parity.runners.types import Array, Run
 
@@ -49,21 +48,47 @@ class Verification:
         return {"ok": self.ok, "inputs": self.inputs} | rest
 
 
-def verify(
-    source: Source | Model, candidate: Any, seeds: int, progress: Callable[[int, int], None] | None = None
-) -> Verification:
-    """See `parity.verify`."""
+class Truth:
+    """A file as LiteRT runs it: what any number of candidates are compared with. No input is run twice.
+
+    Args:
+        model: The file.
+
+    Attributes:
+        plain: See `parity.runners.reference.Reference`.
+        xnnpack: See there.
+        nudged: See there.
+        notes: See there.
+        names: The outputs'.
+    """
+
+    def __init__(self, model: Model) -> None:
+        reference = Reference(model)
+        self.model, self.notes, self.nudged = model, tuple(reference.notes), reference.nudged
+        self.plain, self.xnnpack = remembering(reference.plain), remembering(reference.xnnpack)
+        self.names = [model.graph.tensors[index].name for index in model.graph.outputs]
+
+
+def remembering(run: Run) -> Run:
+    """The same run; for inputs that it has seen it gives what it gave then."""
+    seen: dict[bytes, list[Array]] = {}
+
+    def remembered(inputs: Sequence[Array]) -> list[Array]:
+        key = sha256(b"".join(array.tobytes() for array in inputs)).digest()
+        if key not in seen:
+            seen[key] = run(inputs)
+        return seen[key]
+
+    return remembered
+
+
+def verify(truth: Truth, run: Run, seeds: int, progress: Callable[[int, int], None] | None = None) -> Verification:
+    """See `parity.verify`; `run` runs the candidate."""
     if seeds < 1:
         raise ValueError(f"seeds is {seeds}; nothing would be compared")
-    model = source if isinstance(source, Model) else read(source)
-    reference = Reference(model)
-    inputs = seeded_inputs(model.graph, seeds)
-    names = [model.graph.tensors[index].name for index in model.graph.outputs]
-    known = (reference.plain, reference.xnnpack)
-    comparisons = agreement(
-        names, inputs, keras_runner(candidate), known, otherwise=reference.nudged, progress=progress
-    )
-    return Verification(comparisons, len(inputs), tuple(reference.notes))
+    inputs, known = seeded_inputs(truth.model.graph, seeds), (truth.plain, truth.xnnpack)
+    comparisons = agreement(truth.names, inputs, run, known, otherwise=truth.nudged, progress=progress)
+    return Verification(comparisons, len(inputs), truth.notes)
 
 
 def agreement(  # noqa: PLR0913 - settings, by keyword

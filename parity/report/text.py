@@ -22,7 +22,7 @@ def print_verification(console: Console, verification: "Verification", other: st
     for c in verification.comparisons:
         verdict = Text(c.verdict, style="green" if c.verdict == "ok" else "red")
         numbers = (f"{value:.2e}" for value in (c.error, c.spread, c.limit))
-        rows.add_row(c.name, _shape((None, *c.shape[1:])), *numbers, verdict)
+        rows.add_row(c.name, spelled((None, *c.shape[1:])), *numbers, verdict)
     console.print(rows)
     for note in verification.notes:
         console.print(f"note: {note}")
@@ -33,7 +33,8 @@ def print_verification(console: Console, verification: "Verification", other: st
         console.print(f"NOT the same as the {other} on {verification.inputs} seeded inputs", style="red")
 
 
-def _shape(shape: Any) -> str:
+def spelled(shape: Any) -> str:
+    """A shape, with × between its extents."""
     return "×".join("N" if extent is None else str(extent) for extent in shape) or "scalar"
 
 
@@ -44,13 +45,16 @@ def parity_text(report: "ParityReport") -> str:
         return text.getvalue()
 
 
-def print_parity(console: Console, report: "ParityReport", *, every_layer: bool = False) -> None:
+def print_parity(
+    console: Console, report: "ParityReport", *, every_layer: bool = False, how: str = "`layers` has them"
+) -> None:
     """The guilty layer on top, what the audit found, then the tensors.
 
     Args:
         console: Where to.
         report: What.
         every_layer: Whether to show all tensors, not only the wrong ones and the outputs.
+        how: How to see them all.
     """
     compared = f"{len(report.layers)} tensors, {report.inputs} inputs"
     if report.ok:
@@ -72,12 +76,12 @@ def print_parity(console: Console, report: "ParityReport", *, every_layer: bool 
         console.print(f"\n{len(report.findings)} differences in what the layers are:", style="bold")
         for finding in report.findings:
             console.print(f"  {finding.message}")
-    _print_layers(console, report, every_layer=every_layer)
+    _print_layers(console, report, how, every_layer=every_layer)
     for note in report.notes:
         console.print(f"note: {note}")
 
 
-def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool) -> None:
+def _print_layers(console: Console, report: "ParityReport", how: str, *, every_layer: bool) -> None:
     shown = [layer for layer in report.layers if every_layer or layer.is_output or not layer.ok]
     wrong = [layer for layer in shown if not (every_layer or layer.is_output)]
     left_out = {id(layer) for layer in wrong[LAYERS_SHOWN:]}
@@ -91,10 +95,10 @@ def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool
             verdict = "inherits an error"
         cosine = layer.chained.cosine if layer.chained else None
         numbers = [
-            _number(layer.isolated.max_abs if layer.isolated else None),
-            _number(layer.limit),
-            _number(layer.chained.max_abs if layer.chained else None),
-            _number(layer.chained_limit),
+            rounded(layer.isolated.max_abs if layer.isolated else None),
+            rounded(layer.limit),
+            rounded(layer.chained.max_abs if layer.chained else None),
+            rounded(layer.chained_limit),
             "" if cosine is None else f"{cosine:.6f}",
         ]
         style = "green" if verdict == "ok" else "yellow" if verdict in ("inherits an error", "not compared") else "red"
@@ -102,10 +106,11 @@ def _print_layers(console: Console, report: "ParityReport", *, every_layer: bool
     console.print()
     console.print(rows)
     if left_out:
-        console.print(f"… and {len(left_out)} more wrong tensors (--all shows them)")
+        console.print(f"… and {len(left_out)} more wrong tensors ({how})")
 
 
-def _number(value: float | None, form: str = ".2e") -> str:
+def rounded(value: float | None, form: str = ".2e") -> str:
+    """A number; - where there is none."""
     return "-" if value is None else format(value, form)
 
 

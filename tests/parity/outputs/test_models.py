@@ -23,7 +23,7 @@ import numpy as np
 import keras
 import converter.layers
 models = {path: keras.saving.load_model(path, safe_mode=True) for path in map(pathlib.Path, sys.argv[1:])}
-from parity.runners import keras_runner
+from parity.runners.keras import keras_runner
 for path, model in models.items():
     np.savez(path.with_suffix(".out.npz"), *keras_runner(model)([np.load(path.with_suffix(".in.npy"))]))
 """

@@ -20,7 +20,8 @@ from fixtures.builder import Builder
 from parity.inputs.seeded import seeded_inputs
 from parity.outputs.compare import Verdict
 from parity.outputs.onnx import SIGMOID_ERROR, kernel_errors, verify_onnx
-from parity.outputs.verification import Verification
+from parity.outputs.verification import Truth, Verification
+from parity.runners.keras import keras_runner
 from parity.runners.onnx import OnnxRuntime
 from tests import models
 from tests.lazy import keras, ops
@@ -40,7 +41,7 @@ def exact(name: str) -> Model:
 def checked(exact: Model, model: Any, data: bytes, seeds: int = 1) -> Verification:
     """ONNX Runtime on two inputs per seed; that the model is what the file is, one seed shows."""
     verified = replace(parity.verify(exact, model, seeds=1), inputs=2 * seeds)
-    return verify_onnx(exact, model, data, verified)
+    return verify_onnx(Truth(exact), keras_runner(model), data, verified)
 
 
 def verdicts(data: bytes) -> list[Verdict]:

@@ -16,7 +16,7 @@ from fixtures.builder import Builder, pack
 from tests import models
 from tests.commands import run
 from tests.lazy import keras
-from unlite.commands.main import COMMANDS, main
+from unlite.commands.main import VERBS, main
 
 pytestmark = pytest.mark.one_setting
 
@@ -268,7 +268,7 @@ def test_fetch_prints_where_the_model_is(capsys: pytest.CaptureFixture[str]) -> 
     assert run(capsys, "zoo", "fetch", "hand_recrop") == (0, f"{path}\n", "")
 
 
-@pytest.mark.parametrize("verb", ["", "zoo list", *COMMANDS])
+@pytest.mark.parametrize("verb", ["", "zoo list", "zoo fetch", *(verb.name for verb in VERBS)])
 def test_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([*verb.split(), "--help"])

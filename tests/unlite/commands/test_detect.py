@@ -17,7 +17,7 @@ from tests import models
 from tests.commands import run
 from tests.lazy import architectures
 from tests.networks import transferred
-from unlite.commands.demonstrating import find_hands
+from unlite.commands.demo import find_hands
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
 
 MINE = """

@@ -144,7 +144,7 @@ def test_other_commands_need_none_of_them(folder: Path) -> None:
 import sys
 sys.modules |= dict.fromkeys({[*EXTRAS["detect"], *EXTRAS["html"], *EXTRAS["plot"], *EXTRAS["onnx"]]})
 sys.modules |= dict.fromkeys({list(EXTRAS["quantize"])})
-from unlite.commands.main import COMMANDS, main
+from unlite.commands.main import main
 for line in ("inspect file.tflite", "convert file.tflite", "transfer file.tflite file.keras -o moved.keras",
              "parity file.tflite moved.keras", "export file.keras --like file.tflite -o new.tflite", "zoo"):
     assert main(line.split()) == 0, line

@@ -10,7 +10,7 @@ from converter.detectors.table import Detector, find
 from converter.errors import BadDetector
 from fixtures.detection_cases import raw_tensors
 from parity.report.console import make_console
-from unlite.commands.reports import print_look
+from unlite.commands.detect import show
 from unlite.detection.decoding import Detections, decode, regressors_and_logits, remove_letterbox, suppress
 from unlite.detection.finder import as_rows, difference
 from unlite.detection.landmarks import hand_region, hands_of
@@ -154,7 +154,7 @@ def test_difference_sees_classes_and_what_is_no_number() -> None:
 def test_table_of_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     nowhere = replace(detections((0.1, 0.1, 0.5, 0.5), scores=(0.9,)), keypoints_xy=np.full((1, 1, 2), np.nan))
     rows = as_rows(nowhere, TINY, (10, 20))
-    print_look(make_console(), {"picture": "p.png", "width": 20, "height": 10, "detections": rows})
+    show({"picture": "p.png", "width": 20, "height": 10, "detections": rows}, make_console())
     assert "-, -" in capsys.readouterr().out
 
 

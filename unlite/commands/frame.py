@@ -1,0 +1,118 @@
+"""What all verbs share: their form, options that several of them have, and what stands around long work."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from converter.errors import UnliteError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Called with what is being done.
+Progress = Callable[[str], None]
+
+MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
+OVERRIDES: dict[str, Any] = {"type": Path, "metavar": "FILE.toml", "help": "which layers belong together, by hand"}
+JSON: dict[str, Any] = {"action": "store_true", "help": "print one JSON document instead of tables"}
+NO_VERIFY: dict[str, Any] = {"action": "store_true", "help": "do not compare the result with the original"}
+KERAS_OUTPUT: dict[str, Any] = {"type": Path, "metavar": "OUT.keras", "help": "default: MODEL's name in this folder"}
+DETECTOR: dict[str, Any] = {
+    "metavar": "NAME",
+    "help": "what its tensors mean: a table of your own (.toml) or a known name; default: by their shapes",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a verb has done.
+
+    Attributes:
+        document: Gives it for JSON; None: what people get is all there is.
+        show: Prints it for people.
+        ok: Whether what was compared agrees, and what was asked for is met.
+    """
+
+    document: Callable[[], Any] | None = None
+    show: "Callable[[Console], None]" = lambda _: None
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command.
+
+    Attributes:
+        text: What it does, for the help.
+        add_options: Adds its options to a parser.
+        run: Does it; called with the options.
+        verbs: Commands of its own.
+    """
+
+    name: str
+    text: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Result]
+    verbs: "tuple[Verb, ...]" = ()
+
+
+@contextmanager
+def working(what: str = "importing Keras") -> Iterator[Progress]:
+    """Around long work: the native log is held back, and a line says what is being done.
+
+    Yields:
+        What to call with it.
+    """
+    from parity.report.console import make_console
+
+    with native_log_held_back() as stderr, make_console(stderr).status(what) as status:
+        yield status.update
+
+
+@contextmanager
+def native_log_held_back() -> Iterator[TextIO]:
+    """Keep back what TensorFlow's and LiteRT's C++ code writes to stderr; show it only if something breaks.
+
+    Yields:
+        The real stderr, for our own messages. Python's `sys.stderr` goes there as well.
+    """
+    visible = os.fdopen(os.dup(2), "w")
+    python_stderr, sys.stderr = sys.stderr, visible
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield visible
+        except UnliteError:
+            raise
+        except Exception:
+            log.seek(0)
+            visible.write(log.read().decode(errors="replace"))
+            raise
+        finally:
+            visible.flush()
+            os.dup2(visible.fileno(), 2)
+            sys.stderr = python_stderr
+            visible.close()
+
+
+def counted(what: str, progress: Progress) -> Callable[[int, int], None]:
+    """Progress of something that counts."""
+    return lambda done, all_: progress(f"{what} {done}/{all_}")
+
+
+def find(model: str) -> Path:
+    """The file that the user means; fetching it is told."""
+    from converter import zoo
+
+    return zoo.find(model, tell)
+
+
+def tell(line: str) -> None:
+    """Say something that is no result."""
+    print(line, file=sys.stderr)
