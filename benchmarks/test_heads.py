@@ -41,12 +41,12 @@ def test_network(runtime: str, design: Design, classes: int, benchmark: Any) -> 
     """The network that a design adds or changes; of `two_stage`, the second stage alone."""
     benchmark.group = f"{NAME}, {runtime}"
     measured = variant(design, classes)
-    cost, before = bench().cost(measured)
-    benchmark.extra_info |= cost.as_dict() | {
+    costs = bench().cost(measured)
+    benchmark.extra_info |= costs.networks.as_dict() | {
         "design": design,
         "classes": classes,
         "runtime": runtime,
-        "expected_times_unchanged": max(cost.multiply_adds / before.multiply_adds, cost.bytes / before.bytes),
+        "expected_times_unchanged": costs.expected,
     }
     run = RUNTIMES[runtime].make(measured.subject)
     made = benchmark.pedantic(run, [measured.subject.example], rounds=ROUNDS, warmup_rounds=2)

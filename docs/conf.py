@@ -31,7 +31,7 @@ sys.modules["keras"] = stand_in()
 
 # Names that only annotations use are imported as well, so that they become links.
 with mock.patch.object(typing, "TYPE_CHECKING", new=True):
-    for package in ("converter.detectors", "converter.ops.layouts", "parity.outputs.verification"):
+    for package in ("converter.detectors", "converter.ops.forms.layouts", "parity.outputs.verification"):
         import_module(package)
 
 project = "unlite"

@@ -83,7 +83,7 @@ def layers(  # noqa: PLR0913 - settings, by keyword
         seeds=seeds,
         with_audit=with_audit,
         progress=progress,
-    )[0]
+    ).report
 
 
 def assert_parity(original: "Source | Model", candidate: Any, **settings: Any) -> "ParityReport":

@@ -1,1 +1,69 @@
-"""Deployed `.tflite` files back into Keras models that can be trained."""
+"""Deployed `.tflite` files back into Keras models that can be trained, and the proof that they are the same.
+
+Example::
+
+    import unlite
+
+    model = unlite.convert("palm_detection_full.tflite")  # a functional keras.Model
+    unlite.verify("palm_detection_full.tflite", model).ok
+
+Every name is imported when it is first used: importing this package imports nothing else.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from converter import (
+        Blueprint,
+        Graph,
+        LayerSpec,
+        Model,
+        UnliteError,
+        __version__,
+        blueprint,
+        convert,
+        load,
+        read,
+        save,
+    )
+    from converter.detectors import Detector, anchors
+    from converter.match.overrides import read_overrides
+    from converter.match.transfer import make_plan, transfer
+    from converter.surgery.activations import swap_activation
+    from converter.surgery.heads import replace_classes
+    from converter.surgery.inputs import resize_input, widen_input
+    from converter.write.quantize import quantize
+    from converter.write.writer import write
+    from parity import assert_parity, layers, verify
+    from unlite.detection.finder import load_finder
+
+__all__ = ["Blueprint", "Detector", "Graph", "LayerSpec", "Model", "UnliteError", "__version__", "anchors"]
+__all__ += ["assert_parity", "blueprint", "convert", "layers", "load", "load_finder", "make_plan", "quantize", "read"]
+__all__ += ["read_overrides", "replace_classes", "resize_input", "save", "swap_activation", "transfer", "verify"]
+__all__ += ["widen_input", "write"]
+# Where each name comes from.
+_HOMES = {
+    "converter": "Blueprint Graph LayerSpec Model UnliteError __version__ blueprint convert load read save",
+    "converter.detectors": "Detector anchors",
+    "converter.match.overrides": "read_overrides",
+    "converter.match.transfer": "make_plan transfer",
+    "converter.surgery.heads": "replace_classes",
+    "converter.surgery.activations": "swap_activation",
+    "converter.surgery.inputs": "resize_input widen_input",
+    "converter.write.quantize": "quantize",
+    "converter.write.writer": "write",
+    "parity": "assert_parity layers verify",
+    "unlite.detection.finder": "load_finder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names.split():
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -11,9 +11,9 @@ from converter.blueprints.naming import Namer, safe
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MalformedModel, UnsupportedModel, UnsupportedOp
 from converter.ops import OPERATORS, records
+from converter.ops.forms.node import Value
 from converter.ops.forms.operator import OpView
-from converter.ops.node import Ref
-from converter.ops.steps import Step
+from converter.ops.forms.steps import Step
 from converter.passes.storage import fold_storage
 from converter.tflite.model import Graph, Op
 
@@ -125,50 +125,51 @@ def _check_ends(graph: Graph) -> None:
 
 
 def _check_operands(specs: list[LayerSpec], graph: Graph) -> None:
-    made: set[Ref] = set(graph.inputs)
+    made = {Value(index) for index in graph.inputs}
     for spec in specs:
-        for ref in spec.inputs:
-            if ref not in made:
-                what = graph.tensors[ref] if isinstance(ref, int) else ref
+        for value in spec.inputs:
+            if value not in made:
+                what = value if value.tensor is None else graph.tensors[value.tensor]
                 raise UnsupportedModel(f"{spec.op} reads {what}, which no layer computes (state, or no elements)")
         made.update(spec.outputs)
 
 
 def _specs(op: Op, steps: list[Step], graph: Graph, namer: Namer) -> Iterator[LayerSpec]:
-    previous: Ref = ""
+    previous = Value(op.index)
     for number, step in enumerate(steps):
         is_last = number == len(steps) - 1
         if step.inputs:
-            inputs = tuple(previous if ref is None else ref for ref in step.inputs)
+            inputs = tuple(previous if index is None else Value(index) for index in step.inputs)
         elif number:
             inputs = (previous,)
         else:
-            inputs = tuple(i for i in op.inputs if i is not None and graph.tensors[i].storage is None)
-        outputs: tuple[Ref, ...] = op.outputs if is_last else (f"{op.index}:{number}",)
+            inputs = tuple(Value(i) for i in op.inputs if i is not None and graph.tensors[i].storage is None)
+        outputs = tuple(map(Value, op.outputs)) if is_last else (Value(op.index, str(number)),)
         kernel = graph.tensors[step.weights["kernel"].tensor].name if "kernel" in step.weights else None
         name = namer.layer(step.layer, kernel, graph.tensors[op.outputs[0]].name, is_last=is_last)
         yield LayerSpec(name, step.layer, step.config, step.weights, inputs, outputs, op)
         previous = outputs[0]
 
 
-def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[str, Ref], list[LayerSpec]]:
+def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[str, Value], list[LayerSpec]]:
     """Keras names a model's outputs after the layers that give them: where those differ, add an `Identity`."""
     last = {spec.outputs[0]: spec for spec in specs if len(spec.outputs) == 1}
-    outputs: dict[str, Ref] = {}
+    outputs: dict[str, Value] = {}
     identities = []
     for position, index in enumerate(graph.outputs):
-        made_by = last.get(index)
+        value = Value(index)
+        made_by = last.get(value)
         if made_by and made_by.name == safe(graph.tensors[index].name) and made_by.name not in outputs:
-            outputs[made_by.name] = index
+            outputs[made_by.name] = value
             continue
-        name, ref = namer.output(graph.tensors[index].name), f"output:{position}"
+        name, named = namer.output(graph.tensors[index].name), Value("output", str(position))
         op = made_by.op if made_by else Op(-1, "IDENTITY", (index,), (index,), {})
-        identities.append(LayerSpec(name, "Identity", {}, {}, (index,), (ref,), op))
-        outputs[name] = ref
+        identities.append(LayerSpec(name, "Identity", {}, {}, (value,), (named,), op))
+        outputs[name] = named
     return outputs, identities
 
 
-def _used(specs: list[LayerSpec], outputs: Mapping[str, Ref]) -> list[LayerSpec]:
+def _used(specs: list[LayerSpec], outputs: Mapping[str, Value]) -> list[LayerSpec]:
     """Drop layers that no output depends on: Keras would leave them out as well."""
     needed = set(outputs.values())
     kept = []

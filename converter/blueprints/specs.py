@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from converter.ops.node import Ref
-from converter.ops.steps import Weight
+from converter.ops.forms.node import Value
+from converter.ops.forms.steps import Weight
 from converter.tflite.model import Graph, Op, Tensor
 
 
@@ -15,15 +15,15 @@ class LayerSpec:
 
     Attributes:
         op: The operator that it stands for, alone or as one of several.
-        outputs: One reference per output of the layer.
+        outputs: One value per output of the layer.
     """
 
     name: str
     layer: str
     config: Mapping[str, Any]
     weights: Mapping[str, Weight]
-    inputs: tuple[Ref, ...]
-    outputs: tuple[Ref, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
     op: Op
 
 
@@ -34,14 +34,14 @@ class Blueprint:
     Attributes:
         graph: The graph after the passes; weights refer to its tensors.
         inputs: Name of each input → its tensor.
-        outputs: Name of each output, in the file's order → the reference that holds it.
+        outputs: Name of each output, in the file's order → the value that it is.
     """
 
     name: str
     graph: Graph
     specs: tuple[LayerSpec, ...]
     inputs: Mapping[str, int]
-    outputs: Mapping[str, Ref]
+    outputs: Mapping[str, Value]
 
     def weights(self) -> Iterator[tuple[LayerSpec, str, Tensor, Weight]]:
         """Every weight of every layer: (spec, attribute, the file's constant, weight)."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.match.matching import Match, Matching
-from converter.match.network import Network
-from converter.ops.node import Node, Ref
+from converter.match.network import Network, Pair
+from converter.ops.forms.node import Node, Value
 
 # Settings that no Keras user wrote in this form, explained.
 UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}
@@ -58,7 +58,7 @@ def audit(ours: Network, theirs: Network, matching: Matching) -> list[Finding]:
         found.append(Finding(node.name, op_of(node), f"{node.name}: the model has no {node.kind} for this", node))
     for node in matching.open_theirs:
         found.append(Finding(node.name, "", f"{node.name}: the file has nothing like this {node.kind}", None, node))
-    return found + list(_ends(ours, theirs, matching))
+    return [*found, *_inputs(ours, theirs, matching), *_outputs(theirs, matching)]
 
 
 def op_of(node: Node) -> str:
@@ -73,7 +73,7 @@ def _finding(pair: Match, message: str) -> Finding:
 
 def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
     if pair.theirs is None and pair.ours is not None:
-        before = wiring.name_of(pair.values[0][1])
+        before = wiring.name_of(pair.values[0].theirs)
         message = f"{before}: {_describe(pair.ours)} is missing after it ({pair.ours.name} in the file)"
         yield Finding(before, op_of(pair.ours), message, pair.ours)
     elif pair.ours is None and pair.theirs is not None:
@@ -123,20 +123,19 @@ class _Wiring:
     """Who reads what, in terms of the other side."""
 
     def __init__(self, ours: Network, theirs: Network, matching: Matching) -> None:
-        self._partners: dict[Ref, set[Ref]] = {}
-        known: set[Ref] = set()
+        self._partners: dict[Value, set[Value]] = {}
         pairs = [pair for m in matching.matches for pair in m.values]
-        pairs += [(left, right) for (_, left), (_, right) in _input_pairs(ours, theirs, matching)]
-        for left, right in pairs:
-            self._partners.setdefault(left, set()).add(right)
-            known.add(right)
-        self._known = known
-        self._names: dict[Ref, str] = {value: name for name, value in theirs.inputs.items()}
-        self._names |= {value: node.name for node in theirs.nodes for value in node.outputs}
-        self._our_names = {value: name for name, value in ours.inputs.items()}
-        self._our_names |= {value: node.name for node in ours.nodes for value in node.outputs}
+        pairs += [Pair(ends.ours.value, ends.theirs.value) for ends in matching.inputs if ends.theirs]
+        for pair in pairs:
+            self._partners.setdefault(pair.ours, set()).add(pair.theirs)
+        self._known = {pair.theirs for pair in pairs}
+        self._names, self._our_names = (
+            {end.value: end.name for end in network.inputs}
+            | {value: node.name for node in network.nodes for value in node.outputs}
+            for network in (theirs, ours)
+        )
 
-    def name_of(self, value: Ref) -> str:
+    def name_of(self, value: Value) -> str:
         """The model's layer that computes a value."""
         return self._names.get(value, str(value))
 
@@ -157,12 +156,12 @@ class _Wiring:
         ours_read = ", ".join(self._their_name(value) for value in ours.inputs)
         yield f"its {what} {theirs_read}; the file has {ours_read}"
 
-    def _their_name(self, value: Ref) -> str:
+    def _their_name(self, value: Value) -> str:
         partners = sorted(map(self.name_of, self._partners[value]))
         return partners[0] if len(partners) == 1 else self._our_names.get(value, str(value))
 
 
-def _can_be_assigned(given: list[Ref], expected: list[set[Ref]]) -> bool:
+def _can_be_assigned(given: list[Value], expected: list[set[Value]]) -> bool:
     if not given:
         return True
     return any(
@@ -171,37 +170,25 @@ def _can_be_assigned(given: list[Ref], expected: list[set[Ref]]) -> bool:
     )
 
 
-def _input_pairs(ours: Network, theirs: Network, matching: Matching) -> Iterator[tuple[tuple[str, Ref], ...]]:
-    left, right = list(ours.inputs.items()), list(theirs.inputs.items())
-    for i, j in matching.inputs:
-        if j is not None:
-            yield left[i], right[j]
-
-
-def _ends(ours: Network, theirs: Network, matching: Matching) -> Iterator[Finding]:
-    for (name, left), (other, right) in _input_pairs(ours, theirs, matching):
-        if ours.shapes[left] != theirs.shapes[right]:
-            message = f"{other}: the input has shape {theirs.shapes[right]}, the file's {name} has {ours.shapes[left]}"
-            yield Finding(other, "", message)
+def _inputs(ours: Network, theirs: Network, matching: Matching) -> Iterator[Finding]:
+    for left, right in ((ends.ours, ends.theirs) for ends in matching.inputs):
+        if right and left.shape != right.shape:
+            message = f"the input has shape {right.shape}, the file's {left.name} has {left.shape}"
+            yield Finding(right.name, "", f"{right.name}: {message}")
     if len(ours.inputs) != len(theirs.inputs):
         yield Finding("inputs", "", f"inputs: the model has {len(theirs.inputs)}, the file has {len(ours.inputs)}")
-    for position, partner in matching.outputs:
-        yield from _output(ours, theirs, position, partner)
-    taken = {partner for _, partner in matching.outputs}
-    for position, (name, _) in enumerate(theirs.outputs):
-        if position not in taken:
-            yield Finding(name, "", f"output {position} ({name}): the file has no such output")
 
 
-def _output(ours: Network, theirs: Network, position: int, partner: int | None) -> Iterator[Finding]:
-    name, value = ours.outputs[position]
-    if partner is None:
-        yield Finding(name, "", f"{name}: the model has no such output")
-        return
-    their_name, their_value = theirs.outputs[partner]
-    shape, their_shape = ours.shapes.get(value), theirs.shapes.get(their_value)
-    if shape != their_shape:
-        message = f"output {partner}: it has shape {their_shape}, the file's {name} has {shape}"
-        yield Finding(their_name, "", message)
-    elif partner != position:
-        yield Finding(their_name, "", f"output {partner}: it is the file's output {position} ({name})")
+def _outputs(theirs: Network, matching: Matching) -> Iterator[Finding]:
+    for left, right in ((ends.ours, ends.theirs) for ends in matching.outputs):
+        if right is None:
+            yield Finding(left.name, "", f"{left.name}: the model has no such output")
+        elif left.shape != right.shape:
+            message = f"it has shape {right.shape}, the file's {left.name} has {left.shape}"
+            yield Finding(right.name, "", f"output {right.place}: {message}")
+        elif left.place != right.place:
+            yield Finding(right.name, "", f"output {right.place}: it is the file's output {left.place} ({left.name})")
+    taken = {ends.theirs for ends in matching.outputs}
+    for end in theirs.outputs:
+        if end not in taken:
+            yield Finding(end.name, "", f"output {end.place} ({end.name}): the file has no such output")

@@ -3,26 +3,19 @@
 Both graphs are walked together, from what is known (inputs, outputs, overrides, telling names) to its neighbours:
 two nodes belong together if they are each other's only possible partner around a pair that already belongs
 together. Shapes alone prove nothing; what has several possible partners stays open and is reported.
-
-Names come in two strengths. `regressor_16` says what it is. `conv2d_42` only counts, and counts differently after
-every change: such names decide between candidates that the graph leaves open, never against the graph.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import cast
 
-from converter.match.network import Network
-from converter.ops.node import Node, Ref
+from converter.match.ends import Ends, pair_ends
+from converter.match.names import counted_names, fits, telling_names
+from converter.match.network import Network, Pair
+from converter.ops.forms.node import Node, Shape, Value
 
-# Names that Keras (and the exporters) give by themselves: they count, they do not tell.
-_COUNTED = re.compile(
-    r"^(conv2d|depthwise_conv2d|conv2d_transpose|separable_conv2d|dense|p_re_lu|prelu|batch_normalization|conv|"
-    r"depthwise|layer|re_lu|activation|add|max_pooling2d|average_pooling2d|concatenate|reshape|tf_?\w*)(_\d+)?$"
-)
-_NUMBER = re.compile(r"_?(\d+)$")
+Alike = Callable[[Node, Node], bool]
 
 
 class Evidence(StrEnum):
@@ -38,22 +31,18 @@ class Match:
     """One pair; either side is None for a node that the other network leaves out.
 
     Attributes:
-        values: (the file's value, the model's value) that should be equal.
+        values: Values that should be equal.
     """
 
     ours: Node | None
     theirs: Node | None
     evidence: Evidence
-    values: tuple[tuple[Ref, Ref], ...]
+    values: tuple[Pair[Value], ...]
 
     @property
     def node(self) -> Node:
         """The file's node, or the model's where the file has none."""
         return cast("Node", self.ours or self.theirs)
-
-
-# (the file's input or output, the model's) by position; None where there is no partner.
-Ends = tuple[tuple[int, int | None], ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class Matching:
         ambiguous: Node with weights → the candidates that the graph cannot tell apart.
         open_ours: The file's nodes without a partner.
         open_theirs: The model's.
-        outputs: Which output is which.
+        outputs: Which output is which: one for each of the file's.
         inputs: Which input is which.
     """
 
@@ -73,11 +62,17 @@ class Matching:
     ambiguous: Mapping[str, tuple[str, ...]]
     open_ours: tuple[Node, ...]
     open_theirs: tuple[Node, ...]
-    outputs: Ends
-    inputs: Ends
+    outputs: tuple[Ends, ...]
+    inputs: tuple[Ends, ...]
+
+    def pairs(self) -> Iterator[Pair[Node]]:
+        """The matches that have both sides."""
+        for found in self.matches:
+            if found.ours and found.theirs:
+                yield Pair(found.ours, found.theirs)
 
 
-def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = ()) -> Matching:
+def match(ours: Network, theirs: Network, fixed: Iterable[Pair[Node]] = ()) -> Matching:
     """Match two networks.
 
     Args:
@@ -86,85 +81,20 @@ def match(ours: Network, theirs: Network, fixed: Iterable[tuple[Node, Node]] = (
         fixed: Pairs that are given (overrides).
     """
     walk = _Walk(ours, theirs)
-    for left, right in fixed:
-        walk.pair(left, right, Evidence.OVERRIDE)
-    for left, right in telling_names(ours, theirs):
-        walk.pair(left, right, Evidence.NAME)
-    inputs, outputs = walk.pair_ends()
+    for pair in fixed:
+        walk.pair(pair, Evidence.OVERRIDE)
+    for pair in telling_names(ours, theirs):
+        walk.pair(pair, Evidence.NAME)
+    walk.pair_ends()
     walk.settle()
     walk.pair_operands()
     walk.settle()
-    for left, right in counted_names(ours, theirs):
-        if walk.is_possible(left, right):
-            walk.pair(left, right, Evidence.NAME)
+    for pair in counted_names(ours, theirs):
+        if walk.is_possible(pair):
+            walk.pair(pair, Evidence.NAME)
             walk.settle()
-    walk.pair_outputs(outputs)
-    return walk.result(inputs, outputs)
-
-
-def telling_names(ours: Network, theirs: Network) -> list[tuple[Node, Node]]:
-    """Pairs of nodes with weights whose names agree and say more than a number."""
-    left, right = _by_name(ours), _by_name(theirs)
-    return [
-        (left[name][0], right[name][0])
-        for name in left
-        if len(left[name]) == len(right.get(name, ())) == 1
-        and not _COUNTED.match(name)
-        and _fits(left[name][0], right[name][0])
-    ]
-
-
-def counted_names(ours: Network, theirs: Network) -> list[tuple[Node, Node]]:
-    """Pairs of nodes with weights that are the n-th of their name on both sides.
-
-    The numbers themselves need not agree: Keras goes on counting from one model to the next. As far as the shapes
-    agree, the order of the numbers counts.
-    """
-    pairs = []
-    left, right = _counted(ours), _counted(theirs)
-    for key in left.keys() & right.keys():
-        for a, b in zip(left[key], right[key], strict=False):
-            if not _fits(a, b):
-                break
-            pairs.append((a, b))
-    return pairs
-
-
-def _by_name(network: Network) -> dict[str, list[Node]]:
-    names: dict[str, list[Node]] = {}
-    for node in network.all_nodes():
-        if node.weights:
-            names.setdefault(_last(node.name), []).append(node)
-    return names
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2].lower()
-
-
-def _counted(network: Network) -> dict[tuple[str, str], list[Node]]:
-    groups: dict[tuple[str, str], list[Node]] = {}
-    for node in network.all_nodes():
-        if node.weights and _COUNTED.match(_last(node.name)):
-            groups.setdefault((_NUMBER.sub("", _last(node.name)), node.kind), []).append(node)
-    for nodes in groups.values():
-        nodes.sort(key=_number)
-    return groups
-
-
-def _number(node: Node) -> int:
-    found = _NUMBER.search(_last(node.name))
-    return int(found[1]) if found else 0
-
-
-def _fits(left: Node, right: Node) -> bool:
-    """Same family, and the weights that both have are of the same shape."""
-    if left.family != right.family:
-        return False
-    if left.family == "activation":  # which one it is, and what it shares, is for the audit to say
-        return True
-    both = left.weights.keys() & right.weights.keys()
-    return all(left.weights[name].shape == right.weights[name].shape for name in both)
+    walk.pair_outputs()
+    return walk.result()
 
 
 @dataclass
@@ -172,18 +102,26 @@ class _Side:
     """One network with what is known of it."""
 
     network: Network
-    producers: dict[Ref, Node] = field(init=False)
-    consumers: dict[Ref, list[Node]] = field(init=False)
-    nodes: dict[int, Node] = field(default_factory=dict)  # id of a node → its partner
-    values: dict[Ref, Ref] = field(default_factory=dict)  # value → the other side's, the last one paired
+    producers: dict[Value, Node] = field(init=False)
+    consumers: dict[Value, list[Node]] = field(init=False)
+    partners: dict[Node, Node | None] = field(default_factory=dict)  # None: the other side leaves it out
+    values: dict[Value, Value] = field(default_factory=dict)  # value → the other side's, the last one paired
 
     def __post_init__(self) -> None:
         self.producers, self.consumers = self.network.producers(), self.network.consumers()
 
     def open(self, nodes: Iterable[Node]) -> list[Node]:
-        return [node for node in nodes if id(node) not in self.nodes]
+        return [node for node in nodes if node not in self.partners]
 
-    def shape(self, node: Node) -> tuple[int | None, ...] | None:
+    def readers(self, value: Value) -> list[Node]:
+        """The open nodes that read a value."""
+        return self.open(self.consumers.get(value, ()))
+
+    def makers(self, values: Iterable[Value]) -> list[Node]:
+        """The open nodes that compute values."""
+        return self.open(self.producers[value] for value in dict.fromkeys(values) if value in self.producers)
+
+    def shape(self, node: Node) -> Shape | None:
         return self.network.shapes.get(node.outputs[0]) if node.outputs else None
 
 
@@ -192,203 +130,154 @@ class _Walk:
 
     def __init__(self, ours: Network, theirs: Network) -> None:
         self.left, self.right = _Side(ours), _Side(theirs)
+        self._inputs = pair_ends(ours.inputs, theirs.inputs)
+        self._outputs = pair_ends(ours.outputs, theirs.outputs)
         self._matches: list[Match] = []
-        self._pending: list[tuple[Ref, Ref]] = []
 
-    def pair(self, left: Node, right: Node, evidence: Evidence) -> None:
+    def pair(self, pair: Pair[Node], evidence: Evidence = Evidence.TOPOLOGY) -> None:
         """Two nodes belong together, and so do their results."""
-        if id(left) in self.left.nodes or id(right) in self.right.nodes:
+        if pair.ours in self.left.partners or pair.theirs in self.right.partners:
             return
-        self.left.nodes[id(left)], self.right.nodes[id(right)] = right, left
-        values = tuple(zip(left.outputs, right.outputs, strict=False))
-        for a, b in values:
-            self._pair_values(a, b)
-        self._matches.append(Match(left, right, evidence, values))
+        self.left.partners[pair.ours], self.right.partners[pair.theirs] = pair.theirs, pair.ours
+        values = tuple(map(Pair, pair.ours.outputs, pair.theirs.outputs))
+        for each in values:
+            self._pair_values(each)
+        self._matches.append(Match(pair.ours, pair.theirs, evidence, values))
 
-    def _pair_values(self, a: Ref, b: Ref) -> None:
-        self.left.values[a], self.right.values[b] = b, a
-        self._pending.append((a, b))
+    def _pair_values(self, pair: Pair[Value]) -> None:
+        self.left.values[pair.ours], self.right.values[pair.theirs] = pair.theirs, pair.ours
 
-    def pair_ends(self) -> tuple[Ends, Ends]:
-        """Inputs and outputs: by name, by a shape that only one has, then by position."""
-        left, right = self.left.network, self.right.network
-        named = (list(left.inputs.items()), list(right.inputs.items()))
-        inputs = _pair_ends(named[0], named[1], left, right)
-        for i, j in inputs:
-            if j is not None:
-                self._pair_values(named[0][i][1], named[1][j][1])
-        outputs = _pair_ends(left.outputs, right.outputs, left, right)
-        for i, j in outputs:
-            if j is not None:
-                self._pair_backward(left.outputs[i][1], right.outputs[j][1])
-        return tuple(inputs), tuple(outputs)
+    def _leave_out(self, side: _Side, node: Node, values: Pair[Value]) -> None:
+        """Only this side has a node; these values, around it, should be equal."""
+        side.partners.setdefault(node, None)
+        ours, theirs = (node, None) if side is self.left else (None, node)
+        self._matches.append(Match(ours, theirs, Evidence.TOPOLOGY, (values,)))
+        self._pair_values(values)
 
-    def pair_outputs(self, outputs: Sequence[tuple[int, int | None]]) -> None:
+    def pair_ends(self) -> None:
+        """Inputs are the same value, outputs are computed by the same node."""
+        for ends in self._inputs:
+            if ends.theirs:
+                self._pair_values(Pair(ends.ours.value, ends.theirs.value))
+        for ends in self._outputs:
+            left = self.left.producers.get(ends.ours.value)
+            right = self.right.producers.get(ends.theirs.value) if ends.theirs else None
+            if left and right and fits(left, right):
+                self.pair(Pair(left, right))
+
+    def pair_outputs(self) -> None:
         """Outputs are compared in any case, also where one side ends with a node that the other does not have."""
         known = {pair for match in self._matches for pair in match.values}
-        for i, j in outputs:
-            if j is None:
+        for ends in self._outputs:
+            if ends.theirs is None:
                 continue
-            a, b = self.left.network.outputs[i][1], self.right.network.outputs[j][1]
-            left, right = self.left.producers.get(a), self.right.producers.get(b)
-            if (a, b) in known or left is None or right is None:
+            values = Pair(ends.ours.value, ends.theirs.value)
+            left, right = self.left.producers.get(values.ours), self.right.producers.get(values.theirs)
+            if values in known or left is None or right is None:
                 continue
-            if self.left.open([left]) and self.right.values.get(b) in left.inputs:
-                self.left.nodes[id(left)] = left
-                self._matches.append(Match(left, None, Evidence.TOPOLOGY, ((a, b),)))
+            if self.left.open([left]) and self.right.values.get(values.theirs) in left.inputs:
+                self._leave_out(self.left, left, values)
             else:
-                self.right.nodes.setdefault(id(right), right)
-                self._matches.append(Match(None, right, Evidence.TOPOLOGY, ((a, b),)))
-            self._pair_values(a, b)
+                self._leave_out(self.right, right, values)
 
     def pair_operands(self) -> None:
         """What nothing else tells apart goes by its place in a step that has an order, such as a concatenation."""
         for left in self.left.network.nodes:
-            right = self.left.nodes.get(id(left))
+            right = self.left.partners.get(left)
             if right is None or left.is_commutative or not len(left.inputs) == len(right.inputs) > 1:
                 continue
             for a, b in zip(left.inputs, right.inputs, strict=True):
-                first, second = self.left.producers.get(a), self.right.producers.get(b)
-                is_open = first and second and self.left.open([first]) and self.right.open([second])
-                if is_open and first and second and self._is_alike(first, second):
-                    self.pair(first, second, Evidence.TOPOLOGY)
+                for pair in map(Pair, self.left.makers([a]), self.right.makers([b])):
+                    if self._is_alike(pair.ours, pair.theirs):
+                        self.pair(pair)
 
     def settle(self) -> None:
         """Walk on until nothing more follows; step over what only one side has when there is no other way."""
         while True:
-            while self._step(self._is_alike) or self._step(_fits):
+            while self._step(self._is_alike) or self._step(fits):
                 pass
             if not self._step_over():
                 return
 
-    def _step(self, alike: Callable[[Node, Node], bool]) -> bool:
-        before = len(self._matches)
+    def _known(self) -> Iterator[Pair[Value]]:
+        """Values that are each other's last partner."""
         for a, b in list(self.left.values.items()):
             if self.right.values.get(b) == a:
-                self._forward(a, b, alike)
+                yield Pair(a, b)
+
+    def _step(self, alike: Alike) -> bool:
+        before = len(self._matches)
+        for values in self._known():
+            self._pair_only(self.left.readers(values.ours), self.right.readers(values.theirs), alike)
         for left in self.left.network.nodes:
-            right = self.left.nodes.get(id(left))
-            if right is not None and right.inputs:
-                self._backward(left, right, alike)
+            right = self.left.partners.get(left)
+            if right is not None:
+                self._pair_only(self.left.makers(left.inputs), self.right.makers(right.inputs), alike)
         return len(self._matches) > before
 
+    def _pair_only(self, lefts: Sequence[Node], rights: Sequence[Node], alike: Alike) -> None:
+        """Pair nodes of which neither has another possible partner."""
+        options = [[right for right in rights if alike(left, right)] for left in lefts]
+        for left, option in zip(lefts, options, strict=True):
+            if len(option) == 1 and sum(option[0] in other for other in options) == 1:
+                self.pair(Pair(left, option[0]))
+
     def _is_alike(self, left: Node, right: Node) -> bool:
-        return left.kind == right.kind and _fits(left, right) and self.left.shape(left) == self.right.shape(right)
-
-    def _forward(self, a: Ref, b: Ref, alike: Callable[[Node, Node], bool]) -> None:
-        lefts = self.left.open(self.left.consumers.get(a, ()))
-        rights = self.right.open(self.right.consumers.get(b, ()))
-        for left, right in _only_partners(lefts, rights, alike):
-            self.pair(left, right, Evidence.TOPOLOGY)
-
-    def _backward(self, left: Node, right: Node, alike: Callable[[Node, Node], bool]) -> None:
-        lefts = self.left.open(self._made(self.left, left.inputs))
-        rights = self.right.open(self._made(self.right, right.inputs))
-        for first, second in _only_partners(lefts, rights, alike):
-            self.pair(first, second, Evidence.TOPOLOGY)
-
-    def _pair_backward(self, a: Ref, b: Ref) -> None:
-        left, right = self.left.producers.get(a), self.right.producers.get(b)
-        if left and right and _fits(left, right):
-            self.pair(left, right, Evidence.TOPOLOGY)
-
-    @staticmethod
-    def _made(side: _Side, values: Iterable[Ref]) -> list[Node]:
-        return [side.producers[value] for value in dict.fromkeys(values) if value in side.producers]
+        return left.kind == right.kind and fits(left, right) and self.left.shape(left) == self.right.shape(right)
 
     def _step_over(self) -> bool:
         """Leave one node out: it has no kernel, reads one value, and what follows fits without it."""
-        for a, b in list(self.left.values.items()):
-            if self.right.values.get(b) != a:
-                continue
-            for node in self.left.open(self.left.consumers.get(a, ())):
-                if self._continues(self.left, node, self.right, b):
-                    self.left.nodes[id(node)] = node
-                    self._matches.append(Match(node, None, Evidence.TOPOLOGY, ((node.outputs[0], b),)))
-                    self._pair_values(node.outputs[0], b)
+        for values in self._known():
+            for node in self.left.readers(values.ours):
+                if self._continues(self.left, node, self.right, values.theirs):
+                    self._leave_out(self.left, node, Pair(node.outputs[0], values.theirs))
                     return True
-            for node in self.right.open(self.right.consumers.get(b, ())):
-                if self._continues(self.right, node, self.left, a):
-                    self.right.nodes[id(node)] = node
-                    self._matches.append(Match(None, node, Evidence.TOPOLOGY, ((a, node.outputs[0]),)))
-                    self._pair_values(a, node.outputs[0])
+            for node in self.right.readers(values.theirs):
+                if self._continues(self.right, node, self.left, values.ours):
+                    self._leave_out(self.right, node, Pair(values.ours, node.outputs[0]))
                     return True
         return False
 
     @staticmethod
-    def _continues(side: _Side, node: Node, other: _Side, value: Ref) -> bool:
+    def _continues(side: _Side, node: Node, other: _Side, value: Value) -> bool:
         """Whether what follows a node is, on the other side, what reads `value` (the node's own operand) directly."""
         has_kernel = node.weights and node.family != "activation"
         if has_kernel or len(set(node.inputs)) != 1 or len(node.outputs) != 1:
             return False
         following = side.consumers.get(node.outputs[0], ())
         readers = other.consumers.get(value, ())
-        partners = [side.nodes.get(id(follower)) for follower in following]
-        if any(partner is reader for partner in partners for reader in readers):
+        if any(side.partners.get(follower) in readers for follower in following):
             return True
-        open_readers = other.open(readers)
-        return any(_fits(follower, reader) for follower in side.open(following) for reader in open_readers)
+        return any(fits(follower, reader) for follower in side.open(following) for reader in other.open(readers))
 
-    def is_possible(self, left: Node, right: Node) -> bool:
+    def is_possible(self, pair: Pair[Node]) -> bool:
         """Whether nothing that is known speaks against a pair: neither is taken, nor are their operands."""
-        if id(left) in self.left.nodes or id(right) in self.right.nodes or not _fits(left, right):
+        left, right = pair.ours, pair.theirs
+        if left in self.left.partners or right in self.right.partners or not fits(left, right):
             return False
         known = [self.left.values[value] for value in left.inputs if value in self.left.values]
         claimed = [value for value in right.inputs if value in self.right.values]
         return all(value in right.inputs for value in known) and len(claimed) <= len(known)
 
-    def result(self, inputs: Ends, outputs: Ends) -> Matching:
+    def result(self) -> Matching:
         """What was found, with names as evidence where they agree too."""
-        agreeing = {(id(a), id(b)) for a, b in counted_names(self.left.network, self.right.network)}
-        place = {id(node): number for number, node in enumerate(self.left.network.all_nodes())}
-        made = {value: number for number, node in enumerate(self.left.network.nodes) for value in node.outputs}
+        ours, theirs = self.left.network, self.right.network
+        agreeing = {(pair.ours, pair.theirs) for pair in counted_names(ours, theirs)}
+        place: dict[Node | None, int] = {node: number for number, node in enumerate(ours.all_nodes())}
         matches = [
-            replace(pair, evidence=Evidence.NAME)
-            if pair.evidence is Evidence.TOPOLOGY and (id(pair.ours), id(pair.theirs)) in agreeing
-            else pair
-            for pair in self._matches
+            replace(found, evidence=Evidence.NAME)
+            if found.evidence is Evidence.TOPOLOGY and (found.ours, found.theirs) in agreeing
+            else found
+            for found in self._matches
         ]
-        matches.sort(key=lambda m: place[id(m.ours)] if m.ours else made.get(m.values[0][0], -1) + 0.5)
-        left = tuple(self.left.open(self.left.network.all_nodes()))
-        right = tuple(self.right.open(self.right.network.all_nodes()))
-        candidates = {node.name: tuple(o.name for o in right if node.weights and _fits(node, o)) for node in left}
-        return Matching(tuple(matches), {k: v for k, v in candidates.items() if v}, left, right, outputs, inputs)
 
+        def order(found: Match) -> float:
+            if found.ours:
+                return place[found.ours]
+            return place.get(self.left.producers.get(found.values[0].ours), -1) + 0.5
 
-def _only_partners(
-    lefts: Sequence[Node], rights: Sequence[Node], alike: Callable[[Node, Node], bool]
-) -> list[tuple[Node, Node]]:
-    """The pairs of which neither side has another possible partner."""
-    options = [[right for right in rights if alike(left, right)] for left in lefts]
-    return [
-        (left, option[0])
-        for left, option in zip(lefts, options, strict=True)
-        if len(option) == 1 and sum(option[0] in other for other in options) == 1
-    ]
-
-
-def _pair_ends(
-    lefts: Sequence[tuple[str, Ref]], rights: Sequence[tuple[str, Ref]], ours: Network, theirs: Network
-) -> list[tuple[int, int | None]]:
-    """For each left end the index of its partner: same name, else only one of that shape, else same position."""
-    partner: dict[int, int] = {}
-
-    def shapes(ends: Sequence[tuple[str, Ref]], network: Network) -> list[object]:
-        return [network.shapes.get(value) for _, value in ends]
-
-    left_shapes, right_shapes = shapes(lefts, ours), shapes(rights, theirs)
-
-    def alone(shape: object) -> bool:
-        return left_shapes.count(shape) == right_shapes.count(shape) == 1
-
-    rules: list[Callable[[int, int], bool]] = [
-        lambda i, j: lefts[i][0] == rights[j][0] and left_shapes[i] == right_shapes[j],
-        lambda i, j: left_shapes[i] == right_shapes[j] and alone(left_shapes[i]),
-        lambda i, j: i == j,
-    ]
-    for rule in rules:
-        for i in range(len(lefts)):
-            for j in range(len(rights)):
-                if i not in partner and j not in partner.values() and rule(i, j):
-                    partner[i] = j
-    return [(i, partner.get(i)) for i in range(len(lefts))]
+        matches.sort(key=order)
+        left, right = tuple(self.left.open(ours.all_nodes())), tuple(self.right.open(theirs.all_nodes()))
+        candidates = {node.name: tuple(o.name for o in right if node.weights and fits(node, o)) for node in left}
+        ambiguous = {name: others for name, others in candidates.items() if others}
+        return Matching(tuple(matches), ambiguous, left, right, self._outputs, self._inputs)

@@ -7,8 +7,20 @@ is a `Network` of nodes with comparable kinds and settings. Pure data.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from converter.ops.node import Node, Ref, Shape
+from converter.match.ends import End
+from converter.ops.forms.node import Node, Shape, Value
+
+T = TypeVar("T", Node, Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Generic[T]):
+    """Two nodes or two values that belong together: the file's and the model's."""
+
+    ours: T
+    theirs: T
 
 
 @dataclass(frozen=True)
@@ -17,24 +29,22 @@ class Network:
 
     Attributes:
         shapes: Every value's extents, without the batch axis.
-        inputs: Name → value, in order.
-        outputs: (name, value), in order.
         loose: Nodes with weights whose place in the graph is unknown (inside layers that cannot be traced).
     """
 
     nodes: tuple[Node, ...]
-    shapes: Mapping[Ref, Shape]
-    inputs: Mapping[str, Ref]
-    outputs: tuple[tuple[str, Ref], ...]
+    shapes: Mapping[Value, Shape]
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
     loose: tuple[Node, ...] = ()
 
-    def producers(self) -> dict[Ref, Node]:
+    def producers(self) -> dict[Value, Node]:
         """Value → the node that computes it."""
         return {value: node for node in self.nodes for value in node.outputs}
 
-    def consumers(self) -> dict[Ref, list[Node]]:
+    def consumers(self) -> dict[Value, list[Node]]:
         """Value → the nodes that read it, in order."""
-        readers: dict[Ref, list[Node]] = {}
+        readers: dict[Value, list[Node]] = {}
         for node in self.nodes:
             for value in dict.fromkeys(node.inputs):
                 readers.setdefault(value, []).append(node)

@@ -1,20 +1,20 @@
 """Rows of an override table → pairs of layers and weights, or an error that quotes the row."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from converter.blueprints.specs import Blueprint
 from converter.match.matching import Evidence, match
-from converter.match.network import Network
+from converter.match.network import Network, Pair
 from converter.match.overrides import Override
-from converter.ops.layouts import LAYOUT_NAMES, Layout, named
-from converter.ops.node import Node, Slot
-from converter.ops.steps import Weight
+from converter.ops.forms.layouts import LAYOUT_NAMES, Layout, named
+from converter.ops.forms.node import Node, Slot
+from converter.ops.forms.steps import Weight
 
 
-class _End(NamedTuple):
+class _Place(NamedTuple):
     node: Node
     attribute: str
     slot: Slot
@@ -26,11 +26,11 @@ class Given:
 
     Attributes:
         nodes: Pairs of layers.
-        assignments: id of a variable → (the file's weight with its layout, the variable's slot).
+        weights: The variable's slot → the file's weight with its layout.
     """
 
-    nodes: list[tuple[Node, Node]] = field(default_factory=list)
-    assignments: dict[int, tuple[Weight, Slot]] = field(default_factory=dict)
+    nodes: list[Pair[Node]] = field(default_factory=list)
+    weights: dict[Slot, Weight] = field(default_factory=dict)
 
 
 def resolve(overrides: Sequence[Override], ours: Network, theirs: Network, blueprint: Blueprint) -> Given:
@@ -42,58 +42,59 @@ def resolve(overrides: Sequence[Override], ours: Network, theirs: Network, bluep
     given = Given()
     if not overrides:
         return given
-    rows: dict[int, Override] = {}  # id of a node of either side → the row that pairs it
-    by_name = {
-        (id(pair.ours), id(pair.theirs)) for pair in match(ours, theirs).matches if pair.evidence is Evidence.NAME
-    }
+    rows: dict[Node, Override] = {}  # node of either side → the row that pairs it
+    by_name = {(pair.ours, pair.theirs) for pair in match(ours, theirs).matches if pair.evidence is Evidence.NAME}
     for row in overrides:
         left, right = _tensor(row, ours, blueprint), _variable(row, theirs)
+        pair = Pair(left.node, right.node)
         weight = Weight(left.slot.holder.tensor, _layout(row, left, right, blueprint))
-        earlier = rows.get(id(left.node)) or rows.get(id(right.node))
-        if id(right.slot.holder) in given.assignments:
+        earlier = rows.get(left.node) or rows.get(right.node)
+        if right.slot in given.weights:
             raise row.error(f"gives a variable a second value; {earlier.place if earlier else 'another row'} has it")
-        if earlier and (left.node, right.node) not in given.nodes:
+        if earlier and pair not in given.nodes:
             raise row.error(f"contradicts {earlier.place} ({earlier.tensor!r} → {earlier.variable!r})")
         is_own_name = left.attribute == right.attribute and row.layout in (None, left.slot.holder.layout.name)
-        if is_own_name and (earlier or (id(left.node), id(right.node)) in by_name):
+        if is_own_name and (earlier or (left.node, right.node) in by_name):
             reason = f"it follows from {earlier.place}" if earlier else "both are matched by name already"
             raise row.error(f"does nothing: {reason}", hint="delete the row")
-        rows[id(left.node)] = rows[id(right.node)] = row
-        given.nodes.append((left.node, right.node))
-        given.assignments[id(right.slot.holder)] = (weight, right.slot)
+        rows[left.node] = rows[right.node] = row
+        given.nodes.append(pair)
+        given.weights[right.slot] = weight
     return given
 
 
-def _tensor(row: Override, network: Network, blueprint: Blueprint) -> _End:
-    names: dict[str, list[_End]] = {}
+def _tensor(row: Override, network: Network, blueprint: Blueprint) -> _Place:
+    names: dict[str, list[_Place]] = {}
     for node in network.all_nodes():
         for attribute, slot in node.weights.items():
             name = blueprint.graph.tensors[slot.holder.tensor].name
-            names.setdefault(name, []).append(_End(node, attribute, slot))
-    ends = names.get(row.tensor, [])
-    if not ends:
+            names.setdefault(name, []).append(_Place(node, attribute, slot))
+    places = names.get(row.tensor, [])
+    if not places:
         raise row.error(
             f"names tensor {row.tensor!r}, which the file does not have as a weight", _similar(row.tensor, names)
         )
-    if len(ends) > 1:
-        layers = ", ".join(end.node.name for end in ends)
-        raise row.error(f"names a tensor that {len(ends)} layers share: {layers}", "name the layer's kernel instead")
-    return ends[0]
+    if len(places) > 1:
+        layers = ", ".join(place.node.name for place in places)
+        raise row.error(f"names a tensor that {len(places)} layers share: {layers}", "name the layer's kernel instead")
+    return places[0]
 
 
-def _variable(row: Override, network: Network) -> _End:
-    ends = {
-        path: _End(node, attribute, slot)
+def _variable(row: Override, network: Network) -> _Place:
+    places = {
+        path: _Place(node, attribute, slot)
         for node in network.all_nodes()
         for attribute, slot in node.weights.items()
-        for path in (slot.holder.path, f"{node.name}/{attribute}")
+        for path in (getattr(slot.holder, "path", ""), f"{node.name}/{attribute}")
     }
-    if row.variable not in ends:
-        raise row.error(f"names variable {row.variable!r}, which the model does not have", _similar(row.variable, ends))
-    return ends[row.variable]
+    if row.variable not in places:
+        raise row.error(
+            f"names variable {row.variable!r}, which the model does not have", _similar(row.variable, places)
+        )
+    return places[row.variable]
 
 
-def _layout(row: Override, left: _End, right: _End, blueprint: Blueprint) -> Layout:
+def _layout(row: Override, left: _Place, right: _Place, blueprint: Blueprint) -> Layout:
     own: Layout = left.slot.holder.layout
     file_shape = blueprint.graph.tensors[left.slot.holder.tensor].shape
     layout = named(row.layout, file_shape, right.slot.shape) if row.layout else own
@@ -106,6 +107,6 @@ def _layout(row: Override, left: _End, right: _End, blueprint: Blueprint) -> Lay
     return layout
 
 
-def _similar(name: str, known: dict[str, object] | dict[str, _End] | dict[str, list[_End]]) -> str:
+def _similar(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), 3, cutoff=0.4)
     return f"did you mean {' or '.join(close)}?" if close else ""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import BadOverride
-from converter.ops.layouts import LAYOUT_NAMES
+from converter.ops.forms.layouts import LAYOUT_NAMES
 
 REQUIRED, OPTIONAL = ("tensor", "variable", "why"), ("layout",)
 _HEADER = re.compile(r"^\s*\[\[\s*override\s*\]\]")

@@ -4,17 +4,17 @@ Functional and Sequential models, models within models, and layers of one's own 
 entered; what cannot be traced symbolically (a `call` that needs real numbers) stays closed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
 from converter.errors import UnsupportedModel
-from converter.match.canonical import NetworkBuilder
+from converter.match.canonical import Layer, NetworkBuilder
 from converter.match.network import Network
 from converter.ops.forms.layer import View, parts
-from converter.ops.node import Node, Ref, Slot
+from converter.ops.forms.node import Node, Slot, Value
 from converter.rebuild.model import import_keras
 
 # Wrappers that call what they hold several times, or in a loop.
@@ -24,9 +24,9 @@ ATTRIBUTES = ("kernel", "depthwise_kernel", "pointwise_kernel", "bias", "alpha",
 UNKNOWN = (None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Call:
-    """One layer (or `keras.ops` operation) called once.
+    """One layer (or `keras.ops` operation) called once; equal only to itself.
 
     Attributes:
         name: Path through the models and layers that hold it, e.g. `backbone/conv2d_3`.
@@ -46,6 +46,15 @@ class Call:
     outputs: tuple[Any, ...] = field(repr=False)
     holders: tuple[Any, ...] = field(default=(), repr=False)
 
+    def with_operands(self, of: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Its arguments with something else in place of each symbolic tensor."""
+        import keras
+
+        made: tuple[tuple[Any, ...], dict[str, Any]] = keras.tree.map_structure(
+            lambda x: of(x) if isinstance(x, keras.KerasTensor) else x, (self.args, self.kwargs)
+        )
+        return made
+
 
 @dataclass(frozen=True, slots=True)
 class KerasNetwork:
@@ -54,7 +63,8 @@ class KerasNetwork:
     Attributes:
         network: In normal form.
         calls: In execution order.
-        values: id of a symbolic tensor → the network's value.
+        values: Symbolic tensor → the network's value.
+        slots: One per variable of the model.
         model: What was traced.
         arguments: Symbolic inputs as the model takes them: alone, as a list or as a dictionary.
         returned: Symbolic outputs as the model returns them.
@@ -62,7 +72,8 @@ class KerasNetwork:
 
     network: Network
     calls: tuple[Call, ...]
-    values: dict[int, Ref]
+    values: dict[Any, Value]
+    slots: tuple[Slot, ...]
     model: Any
     arguments: Any
     returned: Any
@@ -93,23 +104,32 @@ def keras_network(model: Any) -> KerasNetwork:
                 f"model {model.name!r} cannot be traced: {error}",
                 hint="a layer of yours that uses TensorFlow directly has to use keras.ops instead",
             ) from error
-    outputs = keras.tree.flatten(made)
+    returned = keras.tree.map_structure(lambda x: x if isinstance(x, keras.KerasTensor) else _constant(x), made)
+    outputs = keras.tree.flatten(returned)
     names = list(getattr(model, "output_names", ())) or [f"output_{i}" for i in range(len(outputs))]
-    values: dict[int, Ref] = {}
-    for tensor in (*inputs, *(t for call in tracer.calls for t in (*call.inputs, *call.outputs)), *outputs):
-        values.setdefault(id(tensor), len(values))
+    every = (*inputs, *(t for call in tracer.calls for t in (*call.inputs, *call.outputs)), *outputs)
+    values = {tensor: Value(number) for number, tensor in enumerate(dict.fromkeys(every))}
     builder = NetworkBuilder(
-        {tensor.name: values[id(tensor)] for tensor in inputs},
-        {values[id(tensor)]: tuple(tensor.shape[1:]) for tensor in inputs},
+        {tensor.name: values[tensor] for tensor in inputs},
+        {values[tensor]: tuple(tensor.shape[1:]) for tensor in inputs},
     )
+    slots = _Slots()
     for call in tracer.calls:
-        ends = (tuple(values[id(t)] for t in call.inputs), tuple(values[id(t)] for t in call.outputs))
         view = View(_class_name(call.layer), _settings(call), _shapes(call.inputs), _shapes(call.outputs))
-        builder.add(view, call.name, ends, _slots(call.layer), call)
-    named = tuple((name, values[id(t)]) for name, t in zip(names, outputs, strict=True))
-    values = {key: builder.same(value) for key, value in values.items()}
-    loose = tuple(_loose(model, {id(call.layer) for call in tracer.calls}))
-    return KerasNetwork(builder.build(named, loose), tuple(tracer.calls), values, model, arguments, made)
+        operands, results = (tuple(values[t] for t in tensors) for tensors in (call.inputs, call.outputs))
+        builder.add(Layer(call.name, view, operands, results, slots.named(call.layer), call))
+    loose = tuple(_loose(model, {call.layer for call in tracer.calls}, slots))
+    network = builder.build(zip(names, (values[tensor] for tensor in outputs), strict=True), loose)
+    values = {tensor: builder.same(value) for tensor, value in values.items()}
+    every_slot = tuple(map(slots.of, model.weights))
+    return KerasNetwork(network, tuple(tracer.calls), values, every_slot, model, arguments, returned)
+
+
+def _constant(value: Any) -> Any:
+    """A symbolic tensor for what a model returns without having computed it."""
+    import keras
+
+    return keras.KerasTensor(tuple(getattr(value, "shape", ())))
 
 
 def _class_name(layer: Any) -> str:
@@ -157,10 +177,8 @@ def _inputs(model: Any) -> tuple[list[Any], Any]:
             f"model {model.name!r} has no fixed input shape",
             hint="build it first: model.build((None, height, width, channels)), or use keras.Input",
         )
-    named = {id(layer.output): layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
-    made = [
-        keras.KerasTensor(tuple(x.shape), getattr(x, "dtype", "float32"), name=named.get(id(x), x.name)) for x in given
-    ]
+    named = {layer.output: layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
+    made = [keras.KerasTensor(tuple(x.shape), getattr(x, "dtype", "float32"), name=named.get(x, x.name)) for x in given]
     return made, keras.tree.pack_sequence_as(structure, made)
 
 
@@ -232,27 +250,37 @@ def _shapes(tensors: Sequence[Any]) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(tensor.shape[1:]) for tensor in tensors)
 
 
-def _slots(layer: Any) -> dict[str, Slot]:
-    """The layer's own weights under the names of its attributes, or else of its variables."""
-    if _holds_layers(layer):
-        return {}  # they belong to the layers inside
-    slots: dict[str, Slot] = {}
-    for variable in getattr(layer, "weights", ()):
-        named = [name for name in ATTRIBUTES if getattr(layer, name, None) is variable]
-        attribute = named[0] if named else variable.name
-        slots[variable.path if attribute in slots else attribute] = Slot(tuple(variable.shape), variable)
-    return slots
+class _Slots:
+    """One slot per variable: Keras's are compared element by element, and cannot be keys themselves."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, Slot] = {}
+
+    def of(self, variable: Any) -> Slot:
+        """The variable's, however often it is met."""
+        return self._of.setdefault(id(variable), Slot(tuple(variable.shape), variable))
+
+    def named(self, layer: Any) -> dict[str, Slot]:
+        """The layer's own weights under the names of its attributes, or else of its variables."""
+        if _holds_layers(layer):
+            return {}  # they belong to the layers inside
+        slots: dict[str, Slot] = {}
+        for variable in getattr(layer, "weights", ()):
+            named = [name for name in ATTRIBUTES if getattr(layer, name, None) is variable]
+            attribute = named[0] if named else variable.name
+            slots[variable.path if attribute in slots else attribute] = self.of(variable)
+        return slots
 
 
-def _loose(holder: Any, placed: set[int], path: str = "") -> Iterator[Node]:
+def _loose(holder: Any, placed: set[Any], slots: _Slots, path: str = "") -> Iterator[Node]:
     """Layers with weights inside what could not be entered: they have a name, but no place in the graph."""
     for layer in _sublayers(holder):
         inner = _holds_layers(layer)
         if inner:
-            yield from _loose(layer, placed, f"{path}{layer.name}/")
-        elif id(layer) not in placed and layer.weights:
+            yield from _loose(layer, placed, slots, f"{path}{layer.name}/")
+        elif layer not in placed and layer.weights:
             view = View(_class_name(layer), config_of(layer), (UNKNOWN,), (UNKNOWN,))
-            name, slots = path + layer.name, _slots(layer)
-            step = next((step for step in parts(view) if step.weights), None)
-            weights = {ours: slots[theirs] for ours, theirs in step.weights.items()} if step else slots
-            yield Node(name, step.kind if step else view.layer, {}, weights, (), (), (name,), layer)
+            own = slots.named(layer)
+            part = next((part for part in parts(view) if part.weights), None)
+            weights = {ours: own[theirs] for ours, theirs in part.weights.items()} if part else own
+            yield Node(path + layer.name, part.kind if part else view.layer, {}, weights, (), (), layer)

@@ -1,7 +1,7 @@
 """The file's weights into somebody's Keras model: first a plan that says everything, then all of it or nothing."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,9 +17,9 @@ from converter.match.matching import Evidence, Matching, match
 from converter.match.network import Network
 from converter.match.overrides import Open, Override
 from converter.match.trace import KerasNetwork, keras_network
-from converter.ops.layouts import SAME, Layout
-from converter.ops.node import Node, Slot
-from converter.ops.steps import Weight
+from converter.ops.forms.layouts import SAME, Layout
+from converter.ops.forms.node import Node, Slot
+from converter.ops.forms.steps import Weight
 from converter.tflite.decode import decode
 from converter.tflite.model import Tensor
 
@@ -153,7 +153,7 @@ def make_plan(
     given = resolve(overrides, ours, candidate.network, blueprint)
     matching = match(ours, candidate.network, given.nodes)
     planner = _Planner(blueprint, candidate, matching)
-    planner.assign(given.assignments)
+    planner.assign(given.weights)
     return planner.plan(ours, allow_unfed)
 
 
@@ -178,15 +178,15 @@ class _Planner:
     def __init__(self, blueprint: Blueprint, candidate: KerasNetwork, matching: Matching) -> None:
         self._blueprint, self._candidate, self._matching = blueprint, candidate, matching
         self._tensors = blueprint.graph.tensors
-        self._made: dict[int, Assignment] = {}  # id of a variable
+        self._made: dict[Slot, Assignment] = {}
         self._unread: list[tuple[Node, str]] = []
         self._notes: list[str] = []
 
-    def assign(self, given: dict[int, tuple[Weight, Slot]]) -> None:
-        """Assign the weights of all matched layers; `given` are the pairs of weights that a row names itself."""
-        for weight, slot in given.values():
+    def assign(self, given: Mapping[Slot, Weight]) -> None:
+        """Assign the weights of all matched layers; `given` are those that a row names itself."""
+        for slot, weight in given.items():
             self._set(slot, self._tensors[weight.tensor], weight.layout, Evidence.OVERRIDE)
-        spoken_for = {weight.tensor for weight, _ in given.values()}
+        spoken_for = {weight.tensor for weight in given.values()}
         for pair in self._matching.matches:
             if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
                 self._assign_pair(pair.ours, pair.theirs, pair.evidence, spoken_for)
@@ -196,7 +196,7 @@ class _Planner:
             self._unread += [(node, attribute) for attribute in node.weights]
 
     def _assign_pair(self, ours: Node, theirs: Node, why: Evidence, spoken_for: set[int]) -> None:
-        free = {name: slot for name, slot in theirs.weights.items() if id(slot.holder) not in self._made}
+        free = {name: slot for name, slot in theirs.weights.items() if slot not in self._made}
         for name, slot in ours.weights.items():
             tensor = self._tensors[slot.holder.tensor]
             target = free.get(name) or (free.get("batch_norm/beta") if name == "bias" else None)
@@ -213,7 +213,7 @@ class _Planner:
 
     def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
         """Whether a variable gets this very tensor already: one layer called twice, with one weight in the file."""
-        made = self._made.get(id(slot.holder)) if slot else None
+        made = self._made.get(slot) if slot else None
         return made is not None and made.tensor is not None and made.tensor.index == tensor.index
 
     def _complete(self, ours: Node, theirs: Node, why: Evidence) -> None:
@@ -225,13 +225,12 @@ class _Planner:
         if "bias" not in ours.weights:
             constants["bias"] = 0.0
         for name, slot in theirs.weights.items():
-            if name in constants and id(slot.holder) not in self._made:
+            if name in constants and slot not in self._made:
                 note = "folded away in the file: identity" if "/" in name else "the file has no bias: zeros"
-                made = Assignment(slot.holder.path, slot.holder, None, SAME, constants[name], why, note)
-                self._made[id(slot.holder)] = made
+                self._made[slot] = Assignment(slot.holder.path, slot.holder, None, SAME, constants[name], why, note)
 
     def _set(self, slot: Slot, tensor: Tensor, layout: Layout, why: Evidence, note: str = "") -> None:
-        self._made[id(slot.holder)] = Assignment(slot.holder.path, slot.holder, tensor, layout, 0.0, why, note)
+        self._made[slot] = Assignment(slot.holder.path, slot.holder, tensor, layout, 0.0, why, note)
 
     def plan(self, ours: Network, allow_unfed: Sequence[str]) -> Plan:
         """The plan; what `allow_unfed` names is a note, not a gap."""
@@ -272,9 +271,9 @@ class _Planner:
             yield Leftover(tensor.name, node.name, tensor.shape)
 
     def _unfed_variables(self) -> Iterator[Leftover]:
-        for variable in self._candidate.model.weights:
-            if id(variable) not in self._made and "seed" not in variable.name:
-                yield Leftover(variable.path, variable.path.rpartition("/")[0], tuple(variable.shape))
+        for slot in self._candidate.slots:
+            if slot not in self._made and "seed" not in slot.holder.name:
+                yield Leftover(slot.holder.path, slot.holder.path.rpartition("/")[0], slot.shape)
 
     def _shape_in_keras(self, leftover: Leftover) -> tuple[int, ...]:
         for node, attribute in self._unread:
@@ -283,9 +282,9 @@ class _Planner:
         return leftover.shape
 
     def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Open]:
-        for node in dict.fromkeys(id(node) for node, _ in self._unread):
-            first = next((n, a) for n, a in self._unread if id(n) == node)
-            slot = first[0].weights[first[1]]
+        first = dict(reversed(self._unread))
+        for node in dict.fromkeys(node for node, _ in self._unread):
+            slot = node.weights[first[node]]
             tensor = self._tensors[slot.holder.tensor]
             yield Open(tensor.name, tensor.shape, [item.name for item in unfed if item.shape == slot.shape])
 

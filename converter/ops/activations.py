@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View, activation_parts
+from converter.ops.forms.layouts import reshaped
 from converter.ops.forms.operator import OpView
-from converter.ops.layouts import reshaped
+from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step, Weight
 
 LEAKY = "leaky_relu"
 # Keras's function → the operator that it is.

@@ -2,10 +2,10 @@
 
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View
+from converter.ops.forms.layouts import reshaped
 from converter.ops.forms.operator import OpView
-from converter.ops.layouts import reshaped
+from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step, Weight
 
 
 def _binary(op: OpView, layer: str, broadcasting: str, with_constant: str) -> list[Step]:

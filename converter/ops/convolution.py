@@ -6,11 +6,11 @@ from typing import Any
 
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View, biased
+from converter.ops.forms.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
+from converter.ops.forms.node import Node
 from converter.ops.forms.operator import PAIRS, OpView
-from converter.ops.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
-from converter.ops.node import Node
+from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step, Weight
 from converter.tflite.model import Tensor
 
 

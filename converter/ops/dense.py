@@ -6,10 +6,10 @@ from typing import Any
 
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View, biased
+from converter.ops.forms.layouts import DENSE_OI_TO_IO, SAME
 from converter.ops.forms.operator import OpView
-from converter.ops.layouts import DENSE_OI_TO_IO, SAME
+from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step, Weight
 from converter.tflite.model import Tensor
 
 

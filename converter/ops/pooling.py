@@ -5,10 +5,10 @@ from math import prod
 
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View
+from converter.ops.forms.node import Node, Shape
 from converter.ops.forms.operator import PAIRS, OpView
-from converter.ops.node import Node, Shape
+from converter.ops.forms.steps import Step
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step
 
 
 def max_pool_2d(op: OpView) -> list[Step]:

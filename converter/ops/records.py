@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from converter.ops.forms.emission import Emission
     from converter.ops.forms.layer import Part, View
+    from converter.ops.forms.node import Node, Shape
     from converter.ops.forms.operator import OpView
-    from converter.ops.node import Node, Shape
-    from converter.ops.steps import Step
+    from converter.ops.forms.steps import Step
     from converter.tflite.model import Tensor
 
 

@@ -7,8 +7,8 @@ from converter.errors import MalformedModel
 from converter.ops.forms.emission import Emission
 from converter.ops.forms.layer import Part, View, as_pair
 from converter.ops.forms.operator import OpView
+from converter.ops.forms.steps import Step
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.steps import Step
 
 
 def reshape(op: OpView) -> list[Step]:

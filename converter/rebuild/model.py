@@ -10,8 +10,8 @@ from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.extras import how_to_install
 from converter.ops import records
-from converter.ops.node import Ref
-from converter.ops.steps import Weight
+from converter.ops.forms.node import Value
+from converter.ops.forms.steps import Weight
 from converter.tflite.decode import decode
 
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
         ShapeDisagreement: A layer gives another shape than the file declares.
     """
     keras = import_keras()
-    values: dict[Ref, Any] = {
-        index: keras.Input(plan.graph.tensors[index].shape[1:], name=name) for name, index in plan.inputs.items()
+    values: dict[Value, Any] = {
+        Value(index): keras.Input(plan.graph.tensors[index].shape[1:], name=name) for name, index in plan.inputs.items()
     }
     inputs = list(values.values())
     for done, spec in enumerate(plan.specs, start=1):
-        operands = [values[ref] for ref in spec.inputs]
+        operands = [values[value] for value in spec.inputs]
         try:
             layer = make_layer(spec)
             with _weights_as_initializers(layer, spec, plan):
                 made = layer(operands[0] if len(operands) == 1 else operands)
         except (TypeError, ValueError) as error:
             raise ShapeDisagreement(f"{spec.op}: Keras refuses layer {spec.name!r}: {error}") from error
-        for ref, value in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
-            _check_shape(ref, value, spec, plan)
-            values[ref] = value
+        for value, tensor in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
+            _check_shape(value, tuple(tensor.shape), spec, plan)
+            values[value] = tensor
         if progress:
             progress(done, len(plan.specs))
-    outputs = [values[ref] for ref in plan.outputs.values()]
+    outputs = [values[value] for value in plan.outputs.values()]
     return keras.Model(
         inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name
     )
@@ -88,14 +88,13 @@ def make_layer(spec: LayerSpec) -> Any:
     return cls(name=spec.name, **spec.config)
 
 
-def _check_shape(ref: Ref, value: Any, spec: LayerSpec, plan: Blueprint) -> None:
-    if isinstance(ref, str):
+def _check_shape(value: Value, shape: tuple[int | None, ...], spec: LayerSpec, plan: Blueprint) -> None:
+    if value.tensor is None:
         return
-    declared = plan.graph.tensors[ref]
-    if tuple(value.shape[1:]) != declared.shape[1:] or len(value.shape) != len(declared.shape):
+    declared = plan.graph.tensors[value.tensor]
+    if shape[1:] != declared.shape[1:] or len(shape) != len(declared.shape):
         raise ShapeDisagreement(
-            f"{spec.op}: layer {spec.name!r} gives {tuple(value.shape)}, but the file declares {declared.shape} "
-            f"for {declared}",
+            f"{spec.op}: layer {spec.name!r} gives {shape}, but the file declares {declared.shape} for {declared}",
             hint="the file contradicts itself, or unlite misreads it: please report it with `unlite inspect --json`",
         )
 

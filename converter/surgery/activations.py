@@ -71,10 +71,10 @@ def swap_activation(model: Any, inputs: NDArray[np.float32] | None = None) -> Sw
     if inputs is None:
         inputs = np.random.default_rng(0).uniform(-1, 1, (4, *taken.shape[1:])).astype(np.float32)
     new, ends = rewiring.model(), keras.tree.flatten(traced.returned)
-    looked_at = [watched.values[id(x)] for x in (*ends, *(call.inputs[0] for call in calls))]
+    looked_at = [watched.values[x] for x in (*ends, *(call.inputs[0] for call in calls))]
     results = _run(keras.Model(watched.inputs[0], looked_at), inputs)
     outputs, operands = results[: len(ends)], results[len(ends) :]
-    names = [name for name, _ in traced.network.outputs]
+    names = [end.name for end in traced.network.outputs]
     losses = {n: _share(a - b, a) for n, a, b in zip(names, outputs, _run(new, inputs), strict=True)}
     return Swap(new, tuple(_swapped(call, x) for call, x in zip(calls, operands, strict=True)), losses)
 

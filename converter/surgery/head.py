@@ -1,6 +1,6 @@
 """Where a detector's logits come from: its classification branches, found by walking back from the output."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
     Raises:
         BadHead: There are none, or it is in doubt which they are.
     """
-    makers = {id(tensor): call for call in traced.calls for tensor in call.outputs}
+    makers = {tensor: call for call in traced.calls for tensor in call.outputs}
     if branches:
         found = [call for call in traced.calls if call.name in branches]
         for name in branches:
@@ -45,7 +45,7 @@ def find_head(traced: KerasNetwork, branches: Sequence[str] = (), detector: Dete
     else:
         found = list(_walk_back(_logits(traced, detector), makers))
     tail = tuple(_downstream(traced, found))
-    ends = [tensor for tensor in _returned(traced) if makers.get(id(tensor)) in (*found, *tail)]
+    ends = [tensor for tensor in _returned(traced) if makers.get(tensor) in (*found, *tail)]
     if len(ends) != 1 or len(ends[0].shape) != 3:
         names = ", ".join(call.name for call in found)
         raise BadHead(f"{names}: {len(ends)} outputs come of them, expected one of shape [N, anchors, classes]")
@@ -103,8 +103,8 @@ def _logits(traced: KerasNetwork, detector: Detector | None) -> Any:
     return logits[0]
 
 
-def _walk_back(tensor: Any, makers: dict[int, Call]) -> Iterator[Call]:
-    call = makers.get(id(tensor))
+def _walk_back(tensor: Any, makers: Mapping[Any, Call]) -> Iterator[Call]:
+    call = makers.get(tensor)
     if call is not None and _is_convolution(call):
         yield call
     elif call is None or not records.layer(type(call.layer).__name__).in_head:
@@ -119,14 +119,14 @@ def _walk_back(tensor: Any, makers: dict[int, Call]) -> Iterator[Call]:
 
 
 def _downstream(traced: KerasNetwork, found: Sequence[Call]) -> Iterator[Call]:
-    reached = {id(tensor) for call in found for tensor in call.outputs}
+    reached = {tensor for call in found for tensor in call.outputs}
     for call in traced.calls:
-        if not reached.intersection(map(id, call.inputs)):
+        if not reached.intersection(call.inputs):
             continue
-        if not records.layer(type(call.layer).__name__).in_head or not reached.issuperset(map(id, call.inputs)):
+        if not records.layer(type(call.layer).__name__).in_head or not reached.issuperset(call.inputs):
             raise BadHead(
                 f"{call.name} comes after the classification branch, and does more than hand its logits on",
                 hint="branches=[...] has to name all of them",
             )
-        reached.update(map(id, call.outputs))
+        reached.update(call.outputs)
         yield call

@@ -102,20 +102,20 @@ class _Surgeon:
 
     def gated(self) -> Any:
         """Objectness as it was, and a branch of the same layers beside it."""
-        beside: dict[int, Any] = {}
+        beside: dict[Any, Any] = {}
 
         def change(call: Call, _: list[Any]) -> Any:
             if call in self._head.branches or call in self._head.tail:
                 name = f"class_{call.name}".replace("/", "_")
                 made = self._scaled(call, lambda _, layer: self._beside(call, layer, beside), name)
-                beside[id(call.outputs[0])] = made
+                beside[call.outputs[0]] = made
 
         self._rewiring.run(change)
         last = [*self._head.branches, *self._head.tail][-1]
-        return self._rewiring.model({"class_logits": beside[id(last.outputs[0])]})
+        return self._rewiring.model({"class_logits": beside[last.outputs[0]]})
 
-    def _beside(self, call: Call, layer: Any, beside: dict[int, Any]) -> Any:
-        operands = [beside.get(id(tensor), self._rewiring.values[id(tensor)]) for tensor in call.inputs]
+    def _beside(self, call: Call, layer: Any, beside: dict[Any, Any]) -> Any:
+        operands = [beside.get(tensor, self._rewiring.values[tensor]) for tensor in call.inputs]
         return layer(operands if len(operands) > 1 else operands[0])
 
     def _scaled(self, call: Call, run: Any, name: str = "") -> Any:
@@ -182,11 +182,11 @@ class _Surgeon:
 
 def _last_sums(head: Head) -> list[Call]:
     """The last layer of each branch that sums: what stands behind it hands logits on, one by one."""
-    of: dict[int, set[int]] = {id(call.outputs[0]): {number} for number, call in enumerate(head.branches)}
+    of: dict[Any, set[int]] = {call.outputs[0]: {number} for number, call in enumerate(head.branches)}
     last = dict(enumerate(head.branches))
     for call in head.tail:
-        numbers = set().union(*(of[id(tensor)] for tensor in call.inputs))
-        of |= {id(tensor): numbers for tensor in call.outputs}
+        numbers = set().union(*(of[tensor] for tensor in call.inputs))
+        of |= dict.fromkeys(call.outputs, numbers)
         if type(call.layer).__name__ == "DepthwiseConv2D":
             last |= dict.fromkeys(numbers, call)
     return list(last.values())

@@ -54,7 +54,7 @@ def widen_input(model: Any, channels: int) -> Any:
 
     rewiring.run(change)
     for old in keras.tree.flatten(traced.returned):
-        if old.shape != rewiring.values[id(old)].shape:
+        if old.shape != rewiring.values[old].shape:
             raise CannotChange(f"the new channels of {model.name} would reach an output: nothing convolves them")
     return rewiring.model()
 

@@ -31,14 +31,14 @@ class Rewiring:
 
         self._tree = keras.tree
         self._traced = traced
-        self._layers: dict[tuple[int, str], Any] = {}  # id of an old layer and name of the new one
+        self._layers: dict[tuple[Any, str], Any] = {}  # the old layer and the new one's name
         self._names: set[str] = set()
         self.inputs = [
             keras.Input((extents or {}).get(x.name, tuple(x.shape[1:])), name=x.name, dtype=x.dtype)
             for x in self._tree.flatten(traced.arguments)
         ]
-        given = zip(self._tree.flatten(traced.arguments), self.inputs, strict=True)
-        self.values: dict[int, Any] = {id(old): new for old, new in given}  # id of a symbolic tensor → the new one
+        # Symbolic tensor → the new one.
+        self.values: dict[Any, Any] = dict(zip(self._tree.flatten(traced.arguments), self.inputs, strict=True))
 
     def run(self, change: Change) -> None:
         """Go through all calls in order.
@@ -47,20 +47,20 @@ class Rewiring:
             CannotChange: A layer does not take what it gets now; the message names it.
         """
         for call in self._traced.calls:
-            operands = [self.values[id(tensor)] for tensor in call.inputs]
+            operands = [self.values[tensor] for tensor in call.inputs]
             if type(call.layer).__name__ == "ConvertToTensor":  # what Keras itself does with a model's inputs
                 made: Any = operands
             else:
                 made = change(call, operands)
             made = self.again(call) if made is None else made
             for old, new in zip(call.outputs, self._tree.flatten(made), strict=True):
-                self.values[id(old)] = new
+                self.values[old] = new
 
     def again(self, call: Call, layer: Any = None) -> Any:
         """Call the layer's copy (or another layer) with the same arguments, as far as they are no tensors."""
         is_copy = layer is None
         layer = self.layer(call) if is_copy else layer
-        args, kwargs = self._tree.map_structure(lambda x: self.values.get(id(x), x), (call.args, call.kwargs))
+        args, kwargs = call.with_operands(self.values.__getitem__)
         try:
             made = layer(*args, **kwargs)
         except (TypeError, ValueError) as error:
@@ -81,10 +81,9 @@ class Rewiring:
             CannotChange: It does not say what it was made with.
         """
         name = name or call.name.replace("/", "_")
-        key = (id(call.layer), name)
-        if key not in self._layers:
-            self._layers[key] = _like(call, self.free(name), config)
-        return self._layers[key]
+        if (call.layer, name) not in self._layers:
+            self._layers[call.layer, name] = _like(call, self.free(name), config)
+        return self._layers[call.layer, name]
 
     def free(self, name: str) -> str:
         """The name, with a number if it is taken."""
@@ -102,7 +101,7 @@ class Rewiring:
         import keras
 
         inputs = self._tree.pack_sequence_as(self._traced.arguments, self.inputs)
-        outputs = self._tree.map_structure(lambda x: self.values[id(x)], self._traced.returned)
+        outputs = self._tree.map_structure(self.values.__getitem__, self._traced.returned)
         if more and isinstance(outputs, dict):
             outputs = outputs | dict(more)
         elif more:

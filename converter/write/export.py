@@ -12,8 +12,9 @@ from converter.tflite.variants import builtin_only
 from converter.write.calibration import Inputs
 from converter.write.keras_export import keras_export
 from converter.write.onnx import to_onnx
+from converter.write.placed import StorageType
 from converter.write.quantize import QuantizedType, quantize
-from converter.write.writer import StorageType, Writer
+from converter.write.writer import Writer
 
 Progress = Callable[[str], None]
 

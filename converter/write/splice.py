@@ -6,23 +6,21 @@ of the file's keeps its name.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from converter.errors import CannotExport
-from converter.match.network import Network
+from converter.match.network import Network, Pair
 from converter.ops.forms.emission import Emission, emit
-from converter.ops.node import Node, Ref
+from converter.ops.forms.node import Node, Value
 from converter.passes.activations import fuse_relus
 from converter.tflite.assembly import Assembly
 from converter.write.comparison import Comparison
+from converter.write.folded import values_of
 
 EARLY = -1  # the place of what has none in the original
-# Weights of a node of the model, in Keras's axis order.
-Values = Callable[[Node], Mapping[str, NDArray[np.float32]]]
 
 
 class Splicing(Assembly):
@@ -38,61 +36,60 @@ class Splicing(Assembly):
         self._dtype = dtype
         self._fresh: list[Any] = []
         self._given: set[int] = set()  # constants that new operators have taken over
-        self._tensors: dict[Ref, int] = {}  # the model's value → where the file has it
+        self._tensors: dict[Value, int] = {}  # the model's value → where the file has it
         self.originals = list(self.graph.operators)  # by their indices in the original
-        self._places = {id(op): number for number, op in enumerate(self.originals)}
+        self._places = {op: number for number, op in enumerate(self.originals)}
 
-    def splice(self, comparison: Comparison, values: Values) -> None:
+    def splice(self, comparison: Comparison) -> None:
         """Exchange what has changed. Weights of what stays are not touched."""
         theirs = comparison.theirs
         self.graph.operators = [op for number, op in enumerate(self.originals) if number not in comparison.dropped]
         self._take_inputs(comparison)
-        for ours, node in comparison.kept:
-            self._take_tensors(node, ours, theirs)
-        free = {v for node in comparison.ours.nodes for v in node.outputs} - set(self._tensors.values())
+        for pair in comparison.kept:
+            self._take_tensors(pair, theirs)
+        free = {v.tensor for node in comparison.ours.nodes for v in node.outputs} - {None, *self._tensors.values()}
         for node in comparison.fresh:
-            partner = comparison.partners.get(id(node))
-            if partner and partner.outputs[0] in free and len(partner.outputs) == len(node.outputs):
-                self._take_tensors(node, partner, theirs)
-                free -= set(partner.outputs)
-            made = self._emit(node, theirs, values, partner)
+            partner = comparison.partners.get(node)
+            if partner and partner.outputs[0].tensor in free and len(partner.outputs) == len(node.outputs):
+                self._take_tensors(Pair(partner, node), theirs)
+                free -= {value.tensor for value in partner.outputs}
+            made = self._emit(node, theirs, partner)
             self._place(made, sorted(comparison.ops_of(partner)) if partner else [])
-        for ours, node in comparison.kept:
-            self._rewire(ours, node, comparison)
+        for pair in comparison.kept:
+            self._rewire(pair, comparison)
         self._order()
         self._give(comparison)
         fuse_relus(self, self._fresh)
 
-    def write_all(self, theirs: Network, values: Values) -> None:
+    def write_all(self, theirs: Network) -> None:
         """Write a whole model."""
-        for name, value in theirs.inputs.items():
-            self._tensors[value] = self.tensor(_with_batch(theirs, value), name)
-        self.graph.inputs = [self._tensors[value] for value in theirs.inputs.values()]
+        for end in theirs.inputs:
+            self._tensors[end.value] = self.tensor(_with_batch(theirs, end.value), end.name)
+        self.graph.inputs = [self._tensors[end.value] for end in theirs.inputs]
         for node in theirs.nodes:
-            self.graph.operators += self._emit(node, theirs, values)
-        self.graph.outputs = [self._tensors[value] for _, value in theirs.outputs]
-        for (name, _), index in zip(theirs.outputs, self.graph.outputs, strict=True):
-            self.graph.tensors[index].name = name.encode()
+            self.graph.operators += self._emit(node, theirs)
+        self.graph.outputs = [self._tensors[end.value] for end in theirs.outputs]
+        for end in theirs.outputs:
+            self.graph.tensors[self._tensors[end.value]].name = end.name.encode()
         fuse_relus(self)
 
     def _take_inputs(self, comparison: Comparison) -> None:
-        theirs = list(comparison.theirs.inputs.values())
-        for i, j in comparison.matching.inputs:
-            if j is None:
-                raise CannotExport(f"the model does not take {list(comparison.ours.inputs)[i]}")
-            self._tensors[theirs[j]] = index = int(self.graph.inputs[i])
+        for ends in comparison.matching.inputs:
+            if ends.theirs is None:
+                raise CannotExport(f"the model does not take {ends.ours.name}")
+            self._tensors[ends.theirs.value] = index = int(self.graph.inputs[ends.ours.place])
             if self.graph.tensors[index].shape[0] != 1:
                 raise CannotExport(f"the file takes {self.graph.tensors[index].shape[0]} inputs at a time, expected 1")
-            self._resize(theirs[j], comparison.theirs)
+            self._resize(ends.theirs.value, comparison.theirs)
 
-    def _take_tensors(self, node: Node, partner: Node, theirs: Network) -> None:
+    def _take_tensors(self, pair: Pair[Node], theirs: Network) -> None:
         """Let the results of a node be in the tensors of its partner, for the same readers."""
-        for a, b in zip(partner.outputs, node.outputs, strict=True):
-            if isinstance(a, int):
-                self._tensors[b] = a
+        for a, b in zip(pair.ours.outputs, pair.theirs.outputs, strict=True):
+            if a.tensor is not None:
+                self._tensors[b] = a.tensor
                 self._resize(b, theirs)
 
-    def _resize(self, value: Ref, theirs: Network) -> None:
+    def _resize(self, value: Value, theirs: Network) -> None:
         tensor, shape = self.graph.tensors[self._tensors[value]], _with_batch(theirs, value)
         if list(tensor.shape) != shape:
             tensor.shape = shape
@@ -101,7 +98,7 @@ class Splicing(Assembly):
                     -1 if n == -1 else m for n, m in zip(tensor.shapeSignature, shape, strict=True)
                 ]
 
-    def _emit(self, node: Node, theirs: Network, values: Values, partner: Node | None = None) -> list[Any]:
+    def _emit(self, node: Node, theirs: Network, partner: Node | None = None) -> list[Any]:
         """The operators of a node, which have no place yet."""
         value = node.outputs[0]
         if value not in self._tensors:
@@ -109,7 +106,7 @@ class Splicing(Assembly):
         emission = Emission(
             self,
             node,
-            values(node),
+            values_of(node),
             [self._tensors[operand] for operand in node.inputs],
             self._tensors[value],
             [theirs.shapes[operand] for operand in node.inputs],
@@ -128,11 +125,11 @@ class Splicing(Assembly):
                 new.name = old.name
         else:
             instead = [instead[0] if instead else EARLY] * len(made)
-        self._places |= {id(op): number for op, number in zip(made, instead, strict=True)}
+        self._places |= dict(zip(made, instead, strict=True))
 
     def _order(self) -> None:
         """Put all operators where they belong, but none before its operands."""
-        waiting = sorted([*self.graph.operators, *self._fresh], key=lambda op: self._places.get(id(op), EARLY))
+        waiting = sorted([*self.graph.operators, *self._fresh], key=lambda op: self._places.get(op, EARLY))
         self.graph.operators = []
         to_come = Counter(int(index) for op in waiting for index in op.outputs)
         while waiting:
@@ -158,33 +155,34 @@ class Splicing(Assembly):
         self._given |= set(free.values())
         return free
 
-    def _rewire(self, ours: Node, node: Node, comparison: Comparison) -> None:
+    def _rewire(self, pair: Pair[Node], comparison: Comparison) -> None:
         """Let an operator that stays read what the model's layer reads."""
-        before = [value for value in ours.inputs if isinstance(value, int)]
-        after = [self._tensors[value] for value in node.inputs if value in self._tensors]
+        ours, theirs = pair.ours, pair.theirs
+        before = [value.tensor for value in ours.inputs if value.tensor is not None]
+        after = [self._tensors[value] for value in theirs.inputs if value in self._tensors]
         if ours.is_commutative:  # what both have stays where it is
             common = Counter(before) & Counter(after)
             before, after = (list((Counter(values) - common).elements()) for values in (before, after))
         if len(before) != len(after):
-            raise CannotExport(f"{node.name}: its operands have no place in the file's {ours.origin.op}")
+            raise CannotExport(f"{theirs.name}: its operands have no place in the file's {ours.origin.op}")
         moved = dict(zip(before, after, strict=True))
         for number in comparison.ops_of(ours):
             op = self.originals[number]
             op.inputs = np.array([moved.get(int(index), int(index)) for index in op.inputs], np.int32)
 
     def _give(self, comparison: Comparison) -> None:
-        theirs, outputs = comparison.theirs.outputs, []
-        for i, j in comparison.matching.outputs:
-            if j is None:
-                raise CannotExport(f"the model does not give {comparison.ours.outputs[i][0]}")
-            outputs.append(self._tensors[theirs[j][1]])
-        taken = {j for _, j in comparison.matching.outputs}
-        for j, (name, value) in enumerate(theirs):
-            if j not in taken:
-                outputs.append(self._tensors[value])
-                self.graph.tensors[outputs[-1]].name = name.encode()
+        outputs = []
+        for ends in comparison.matching.outputs:
+            if ends.theirs is None:
+                raise CannotExport(f"the model does not give {ends.ours.name}")
+            outputs.append(self._tensors[ends.theirs.value])
+        taken = {ends.theirs for ends in comparison.matching.outputs}
+        for end in comparison.theirs.outputs:
+            if end not in taken:
+                outputs.append(self._tensors[end.value])
+                self.graph.tensors[outputs[-1]].name = end.name.encode()
                 for signature in self.model.signatureDefs or []:
-                    signature.outputs.append(self._named(name, outputs[-1]))
+                    signature.outputs.append(self._named(end.name, outputs[-1]))
         self.graph.outputs = np.array(outputs, np.int32)
 
     def _named(self, name: str, index: int) -> Any:
@@ -193,5 +191,5 @@ class Splicing(Assembly):
         return entry
 
 
-def _with_batch(network: Network, value: Ref) -> list[int]:
+def _with_batch(network: Network, value: Value) -> list[int]:
     return [1, *(int(n or 0) for n in network.shapes[value])]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from converter.errors import BadCandidate
 from converter.match.network import Network
-from converter.ops.node import Ref
+from converter.ops.forms.node import Value
 from parity.runners.types import Array
 
 
@@ -16,7 +17,7 @@ class Candidate(Protocol):
     can_isolate: bool
     has_named_outputs: bool
 
-    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """Run it.
 
         Args:
@@ -29,10 +30,23 @@ class Candidate(Protocol):
         """
         ...
 
-    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """What the model as a whole returns, in its own order; `made` is what `run` gave for these inputs."""
         ...
 
-    def value_of(self, layer: str) -> Ref:
-        """The value that a layer computes, also where it is folded into another step."""
-        ...
+
+def check_fit(
+    inputs: Sequence[Array], network: Network, hint: str = "build the candidate for the original's input size"
+) -> None:
+    """Check that the original's inputs fit a candidate.
+
+    Raises:
+        BadCandidate: Their number or shape is another.
+    """
+    if len(inputs) != len(network.inputs):
+        raise BadCandidate(f"the candidate takes {len(network.inputs)} inputs, the original {len(inputs)}")
+    for given, end in zip(inputs, network.inputs, strict=True):
+        if given.shape[1:] != end.shape:
+            raise BadCandidate(
+                f"input {end.name!r} of the candidate has shape {end.shape}, the original's {given.shape[1:]}", hint
+            )

@@ -6,7 +6,8 @@ from typing import Any
 
 from converter.errors import BadCandidate
 from converter.extras import importing
-from converter.ops.node import Ref
+from converter.ops.forms.node import Value
+from parity.candidates.candidate import check_fit
 from parity.candidates.onnx_graph import FED, OnnxGraph
 from parity.candidates.onnx_layers import network_of
 from parity.runners.types import Array
@@ -40,19 +41,11 @@ class OnnxCandidate:
         self.network = network_of(self._graph)
         self._sessions: dict[tuple[str, ...], Any] = {}
 
-    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""
-        graph, given = self._graph, {}
-        if len(inputs) != len(graph.inputs):
-            raise BadCandidate(f"the candidate takes {len(graph.inputs)} inputs, the original {len(inputs)}")
-        for name, array in zip(graph.inputs, inputs, strict=True):
-            if array.shape[1:] != tuple(self.network.shapes[name]):
-                raise BadCandidate(
-                    f"input {name!r} of the candidate has shape {self.network.shapes[name]}, the original's "
-                    f"{array.shape[1:]}",
-                    hint="pictures have to be NHWC, as tf2onnx leaves the inputs",
-                )
-            given[name] = array
+        graph = self._graph
+        check_fit(inputs, self.network, "pictures have to be NHWC, as tf2onnx leaves the inputs")
+        given = dict(zip(graph.inputs, inputs, strict=True))
         fed = [name for name, value in graph.values.items() if value in feeds and name not in graph.inputs]
         given |= {FED + name: graph.stored(name, feeds[graph.values[name]]) for name in fed}
         session = self._session(tuple(fed))
@@ -64,13 +57,9 @@ class OnnxCandidate:
             raise BadCandidate(f"ONNX Runtime cannot run {self.name}: {error}") from error
         return {graph.values[name]: graph.seen(name, array) for name, array in zip(names, made, strict=True)}
 
-    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """See `Candidate.outputs`."""
-        return [made.get(value) for _, value in self.network.outputs]
-
-    def value_of(self, layer: str) -> Ref:
-        """See `Candidate.value_of`."""
-        return next(node.outputs[0] for node in self.network.nodes if node.name == layer)
+        return [made.get(end.value) for end in self.network.outputs]
 
     def _session(self, fed: tuple[str, ...]) -> Any:
         if fed not in self._sessions:

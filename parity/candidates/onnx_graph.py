@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.ops.node import Ref, Shape
+from converter.ops.forms.node import Shape, Value
 from parity.runners.types import Array
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -33,7 +33,7 @@ class OnnxGraph:
         self._infos = {e.name: e for e in (*graph.input, *graph.output, *graph.value_info)}
         self.outputs = [entry.name for entry in graph.output]
         self.nodes = [node for node in graph.node if node.op_type != "Constant"]
-        self.values: dict[str, Ref] = {name: name for name in self.inputs}
+        self.values = {name: Value(name) for name in self.inputs}
         self._nchw: set[str] = set()
         for node in self.nodes:
             self._place(node)
@@ -46,7 +46,7 @@ class OnnxGraph:
             self.values[node.output[0]] = self.values[operands[0]]
             is_nchw = not is_nchw
         else:
-            self.values |= {name: name for name in node.output if name}
+            self.values |= {name: Value(name) for name in node.output if name}
         if is_nchw:
             self._nchw.update(name for name in node.output if len(self.extents(name)) == 4)
 

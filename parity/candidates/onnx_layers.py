@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from converter.errors import BadCandidate
-from converter.match.canonical import NetworkBuilder
+from converter.match.canonical import Layer, NetworkBuilder
 from converter.match.network import Network
 from converter.ops.forms.layer import View
-from converter.ops.node import Slot
+from converter.ops.forms.node import Slot
 from parity.candidates.onnx_graph import TO_NHWC, OnnxGraph
 
 Described = tuple[str, dict[str, Any], dict[str, Slot]]
@@ -144,16 +144,15 @@ LAYERS: dict[str, Callable[[Any, OnnxGraph], Described]] = {
 
 def network_of(graph: OnnxGraph) -> Network:
     """The graph in canonical form."""
-    builder = NetworkBuilder(
-        {name: graph.values[name] for name in graph.inputs}, {name: graph.shape(name) for name in graph.inputs}
-    )
+    inputs = {name: graph.values[name] for name in graph.inputs}
+    builder = NetworkBuilder(inputs, {value: graph.shape(name) for name, value in inputs.items()})
     for node in graph.nodes:
-        operands = tuple(name for name in node.input if name in graph.values)
-        results = tuple(name for name in node.output if name)
-        if graph.values[results[0]] != results[0]:
+        operands = [name for name in node.input if name in graph.values]
+        results = [name for name in node.output if name]
+        if graph.values[results[0]].key != results[0]:
             continue  # a transposition that is not seen
-        layer, config, slots = LAYERS.get(node.op_type, _generic)(node, graph)
-        view = View(layer, config, tuple(map(graph.shape, operands)), tuple(map(graph.shape, results)))
-        ends = tuple(graph.values[name] for name in operands), tuple(graph.values[name] for name in results)
-        builder.add(view, (node.name or results[0]).partition(":")[0], ends, slots, node)
-    return builder.build(tuple((name, graph.values[name]) for name in graph.outputs))
+        kind, config, slots = LAYERS.get(node.op_type, _generic)(node, graph)
+        view = View(kind, config, tuple(map(graph.shape, operands)), tuple(map(graph.shape, results)))
+        read, made = (tuple(graph.values[name] for name in names) for names in (operands, results))
+        builder.add(Layer((node.name or results[0]).partition(":")[0], view, read, made, slots, node))
+    return builder.build((name, graph.values[name]) for name in graph.outputs)

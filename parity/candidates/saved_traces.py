@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,42 +11,54 @@ import numpy as np
 from converter.errors import BadCandidate
 from converter.files import check_output, whole_file
 from converter.match.network import Network
-from converter.ops.node import Ref
-from parity.layerwise.modes import BothModes
-from parity.layerwise.original import Original
+from converter.ops.forms.node import Value
 from parity.runners.types import Array
 
 SUFFIX, FORMAT = ".npz", 1
 
 
-def save_trace(path: Path, original: Original, modes: BothModes, name: str) -> None:
+@dataclass(frozen=True)
+class Recording:
+    """What a trace on disk has.
+
+    Attributes:
+        candidate: The candidate's name.
+        model: The original's.
+        inputs: What both were run on: per run one array per input.
+        values: Value of the original → what the candidate made of it, per run; None where it cannot be observed.
+        outputs: What the candidate returned, per run, in the original's order.
+    """
+
+    candidate: str
+    model: str
+    inputs: Sequence[Sequence[Array]]
+    values: Mapping[Value, Sequence[Array | None]]
+    outputs: Sequence[Sequence[Array | None]]
+
+
+def save_trace(path: Path, recording: Recording) -> None:
     """Write the inputs and what the candidate made of every tensor of the original.
 
     Args:
         path: Where to; ends in `.npz`.
-        original: What was run.
-        modes: The candidate's values.
-        name: The candidate's.
+        recording: What to write.
 
     Raises:
         OutputNotWritten: It cannot be written.
     """
     check_output(path, SUFFIX)
     arrays = {
-        f"input/{run}/{place}": array
-        for run, inputs in enumerate(original.inputs)
-        for place, array in enumerate(inputs)
-    }
-    for value, made in modes.by_value().items():
-        arrays |= {f"value/{run}/{value}": array for run, array in enumerate(made) if array is not None}
-    arrays |= {
-        f"output/{run}/{place}": array
-        for run, outputs in enumerate(modes.real)
-        for place, array in enumerate(outputs)
+        f"{kind}/{run}/{place}": array
+        for kind, runs in (("input", recording.inputs), ("output", recording.outputs))
+        for run, made in enumerate(runs)
+        for place, array in enumerate(made)
         if array is not None
     }
-    head = {"format": FORMAT, "candidate": name, "model": original.blueprint.name, "inputs": len(original.inputs)}
-    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    for value, made in recording.values.items():
+        arrays |= {f"value/{run}/{value}": array for run, array in enumerate(made) if array is not None}
+    head = {"format": FORMAT, "candidate": recording.candidate, "model": recording.model}
+    head_json = json.dumps(head | {"inputs": len(recording.inputs)})
+    arrays["head"] = np.frombuffer(head_json.encode(), np.uint8)
     with whole_file(path) as whole:
         np.savez_compressed(whole, **arrays)  # type: ignore[arg-type]
 
@@ -87,7 +100,7 @@ class SavedTrace:
         self.network = network
         return self
 
-    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""
         number = self._number(inputs)
         if feeds:
@@ -95,7 +108,7 @@ class SavedTrace:
         keys = {f"value/{number}/{value}": value for value in self.network.shapes}
         return {keys[name]: array for name, array in self._arrays.items() if name in keys}
 
-    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """See `Candidate.outputs`."""
         number = self._number(inputs)
         return [self._arrays.get(f"output/{number}/{place}") for place in range(len(self.network.outputs))]
@@ -105,7 +118,3 @@ class SavedTrace:
             if all(map(np.array_equal, own, inputs)):
                 return number
         raise BadCandidate("the trace was made with other inputs")
-
-    def value_of(self, layer: str) -> Ref:
-        """See `Candidate.value_of`."""
-        return next(node.outputs[0] for node in self.network.nodes if node.name == layer)

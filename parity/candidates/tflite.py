@@ -1,18 +1,21 @@
 """Another `.tflite` file as the candidate: LiteRT runs all of it, Keras each of its layers alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from converter.blueprints.build import blueprint
+from converter.blueprints.specs import Blueprint
 from converter.match.canonical import network_of_blueprint
-from converter.ops.node import Ref
+from converter.ops.forms.node import Value
 from converter.rebuild.model import rebuild
 from converter.tflite.model import Model
-from parity.candidates.keras import KerasCandidate
+from parity.candidates.candidate import check_fit
+from parity.candidates.replay import Play, Replay
 from parity.runners.tracing import TracedReference
 from parity.runners.types import Array
 
 
-class TfliteCandidate(KerasCandidate):
+class TfliteCandidate:
     """A `.tflite` file.
 
     Args:
@@ -23,32 +26,31 @@ class TfliteCandidate(KerasCandidate):
         VerificationImpossible: LiteRT refuses it.
     """
 
+    can_isolate = True
+    has_named_outputs = False
+
     def __init__(self, model: Model) -> None:
         plan = blueprint(model.graph, model.name)
-        super().__init__(rebuild(plan))
-        self._litert = TracedReference(model, network_of_blueprint(plan))
-        # Value of the rebuilt model → the file's.
-        specs = {spec.name: spec for spec in plan.specs}
-        self._refs: dict[Ref, Ref] = {}
-        for call in self._traced.calls:
-            if call.name not in specs:  # what Keras adds, such as converting inputs
-                continue
-            for tensor, ref in zip(call.outputs, specs[call.name].outputs, strict=True):
-                self._refs[self._traced.values[id(tensor)]] = ref
+        self.name = plan.name
+        self.network = network_of_blueprint(plan)
+        self._replay = Replay(self.network, _plays(plan))
+        self._litert = TracedReference(model, self.network)
 
-    def outputs(self, inputs: Sequence[Array], made: Mapping[Ref, Array]) -> Sequence[Array | None]:
-        """See `Candidate.outputs`."""
-        return [made.get(value) for _, value in self.network.outputs]
-
-    def run(self, inputs: Sequence[Array], feeds: Mapping[Ref, Array]) -> Mapping[Ref, Array]:
+    def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""
+        check_fit(inputs, self.network)
         if feeds:
-            return super().run(inputs, feeds)
-        self.check_inputs(inputs)
-        trace = self._litert.trace(inputs)
-        made = {value: trace[ref] for value, ref in self._refs.items() if ref in trace}
-        for after, before in self._before_activation.items():
-            own = f"{self._refs[after]}:{str(before).rpartition(':')[2]}"
-            if own in trace:
-                made[before] = trace[own]
-        return made
+            return self._replay.run(inputs, feeds)
+        given = {end.value for end in self.network.inputs}
+        return {value: array for value, array in self._litert.trace(inputs).items() if value not in given}
+
+    def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
+        """See `Candidate.outputs`."""
+        return [made.get(end.value) for end in self.network.outputs]
+
+
+def _plays(plan: Blueprint) -> Iterator[Play]:
+    layers: dict[str, Any] = {layer.name: layer for layer in rebuild(plan).layers}
+    for spec in plan.specs:
+        operands = spec.inputs[0] if len(spec.inputs) == 1 else list(spec.inputs)
+        yield Play(spec.name, layers[spec.name], (operands,), {}, spec.outputs)

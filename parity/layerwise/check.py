@@ -11,10 +11,8 @@ from parity.candidates.candidate import Candidate
 from parity.candidates.keras import KerasCandidate
 from parity.candidates.loading import load_candidate
 from parity.candidates.saved_traces import SavedTrace
-from parity.layerwise.modes import BothModes
-from parity.layerwise.original import Original, Progress, run_original
-from parity.layerwise.report import report
-from parity.layerwise.results import ParityReport
+from parity.layerwise.original import Progress, run_original
+from parity.layerwise.report import Compared, match_candidate, report
 from parity.runners.types import Array
 
 
@@ -27,7 +25,7 @@ def check(  # noqa: PLR0913 - settings, by keyword
     seeds: int = 1,
     with_audit: bool = True,
     progress: Progress | None = None,
-) -> tuple[ParityReport, Original, BothModes]:
+) -> Compared:
     """See `parity.layers`; also returns what is behind the report."""
     rows = read_overrides(overrides) if isinstance(overrides, Path) else tuple(overrides)
     original_model = model if isinstance(model, Model) else read(model)
@@ -37,8 +35,8 @@ def check(  # noqa: PLR0913 - settings, by keyword
     original = run_original(original_model, inputs, seeds=seeds, progress=progress)
     if isinstance(loaded, SavedTrace):
         loaded.attach(original.network)
-    made, modes = report(original, loaded, rows, with_audit=with_audit, progress=progress)
-    return made, original, modes
+    matching = match_candidate(original, loaded, rows)
+    return report(original, loaded, matching, with_audit=with_audit, progress=progress)
 
 
 def _candidate(given: Any) -> Candidate:

@@ -44,8 +44,7 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
 
 
 def _is_about(finding: Finding, pair: Match) -> bool:
-    sides = [node for node in (pair.ours, pair.theirs) if node is not None]
-    return any(node is side for node in sides for side in (finding.ours, finding.theirs))
+    return bool({pair.ours, pair.theirs} & {finding.ours, finding.theirs} - {None})
 
 
 def _symptom(result: LayerResult, mode: str) -> str:

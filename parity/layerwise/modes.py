@@ -6,21 +6,39 @@ that is wrong itself shows an error. The first one that does is the guilty one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from converter.match.matching import Matching
-from converter.match.network import Network
-from converter.ops.node import Node, Ref
+from converter.match.matching import Match, Matching
+from converter.match.network import Network, Pair
+from converter.ops.forms.node import Node, Value
 from converter.tflite.decode import decode
 from parity.candidates.candidate import Candidate
 from parity.layerwise.original import Original, Progress
 from parity.layerwise.results import LayerResult
-from parity.layerwise.statistics import measure, span_of
+from parity.layerwise.statistics import Statistics, measure, span_of
 from parity.layerwise.tolerance import limits
 from parity.outputs.compare import RELATIVE, Verdict
+from parity.runners.tracing import Trace
 from parity.runners.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of the original, and what the candidate makes of it in each mode.
+
+    Attributes:
+        match: The nodes that compute it.
+        values: The original's and the candidate's.
+        chained: One array per input; None where there is none.
+        isolated: As `chained`; None as well where the layer did not get what the original's got.
+    """
+
+    match: Match
+    values: Pair[Value]
+    chained: list[Array | None] = field(default_factory=list)
+    isolated: list[Array | None] = field(default_factory=list)
 
 
 class BothModes:
@@ -31,96 +49,122 @@ class BothModes:
         candidate: What to run.
         matching: Which value is which.
         progress: Called with what is being done.
+
+    Attributes:
+        rows: In the original's order.
+        real: What the model returns, per input, in the original's order.
     """
 
     def __init__(
         self, original: Original, candidate: Candidate, matching: Matching, progress: Progress | None = None
     ) -> None:
-        self._prepare(original, candidate, matching)
+        self._original, self._candidate, self._matching = original, candidate, matching
+        known = original.spreads
+        self.rows = [Row(found, pair) for found in matching.matches for pair in found.values if pair.ours in known]
+        self.real: list[list[Array | None]] = []
+        self._alone: Mapping[Value, Array] = {}
+        self._unknown = _behind(matching.open_ours, original.network)
+        self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}
+        self._limits = limits(original.network, self._spans, known, original.sensitivities)
         for number, inputs in enumerate(original.inputs):
             if progress:
                 progress(f"running the candidate, input {number + 1}/{len(original.inputs)}")
-            self._run(number, inputs)
+            self._run(inputs, original.traces[number])
 
-    def _prepare(self, original: Original, candidate: Candidate, matching: Matching) -> None:
-        self._original, self._candidate, self._matching = original, candidate, matching
-        self._pairs = [
-            (pair, ours, theirs)
-            for pair in matching.matches
-            for ours, theirs in pair.values
-            if ours in original.spreads
-        ]
-        # What the candidate's later layers read in place of its own values: the last partner of each.
-        self._feeds = {theirs: ours for _, ours, theirs in self._pairs}
-        self.chained: list[list[Array | None]] = [[] for _ in self._pairs]
-        self.isolated: list[list[Array | None]] = [[] for _ in self._pairs]
-        self.real: list[list[Array | None]] = []  # what the model returns, in the original's order
-        partners = dict(matching.outputs) if candidate.has_named_outputs else {}
-        self._output_places = [partners.get(number, number) for number in range(len(original.network.outputs))]
-        self._alone: Mapping[Ref, Array] = {}
-        self._unknown = _behind(matching.open_ours, original.network)
-
-    def _run(self, number: int, inputs: Sequence[Array]) -> None:
-        trace, shapes = self._original.traces[number], self._candidate.network.shapes
+    def _run(self, inputs: Sequence[Array], trace: Trace) -> None:
+        candidate, shapes = self._candidate, self._candidate.network.shapes
         given = _in_order(inputs, self._matching)
-        chained = self._candidate.run(given, {})
-        made = self._candidate.outputs(given, chained)
-        places = self._output_places
-        self.real.append([made[at] if at is not None and at < len(made) else None for at in places])
-        feeds = {
-            theirs: trace[ours]
-            for theirs, ours in self._feeds.items()
-            if tuple(shapes.get(theirs, ())) == trace[ours].shape[1:]
-        }
-        alone = self._candidate.run(given, feeds) if self._candidate.can_isolate else {}
+        chained = candidate.run(given, {})
+        self.real.append(self._in_our_order(candidate.outputs(given, chained)))
+        # What the candidate's later layers read in place of its own values: the last partner of each.
+        partners = {row.values.theirs: trace[row.values.ours] for row in self.rows}
+        feeds = {value: array for value, array in partners.items() if shapes.get(value, ()) == array.shape[1:]}
+        alone = candidate.run(given, feeds) if candidate.can_isolate else {}
         self._alone = alone
-        known = {*feeds, *self._candidate.network.inputs.values()}
-        for place, (pair, _, theirs) in enumerate(self._pairs):
-            self.chained[place].append(chained.get(theirs))
-            if pair.theirs is None and pair.ours is not None:  # left out: what comes before stands in its place
-                self.isolated[place].append(trace.get(pair.ours.inputs[0]))
-            elif pair.theirs is not None and not known.issuperset(pair.theirs.inputs):
-                self.isolated[place].append(None)  # it did not get what the original's layer got
+        known = {*feeds, *(end.value for end in candidate.network.inputs)}
+        for row in self.rows:
+            ours, theirs = row.match.ours, row.match.theirs
+            row.chained.append(chained.get(row.values.theirs))
+            if theirs is None and ours is not None:  # left out: what comes before stands in its place
+                row.isolated.append(trace.get(ours.inputs[0]))
+            elif theirs is not None and not known.issuperset(theirs.inputs):
+                row.isolated.append(None)  # it did not get what the original's layer got
             else:
-                self.isolated[place].append(alone.get(theirs))
+                row.isolated.append(alone.get(row.values.theirs))
+
+    def _in_our_order(self, made: Sequence[Array | None]) -> list[Array | None]:
+        """What the model returns; a dictionary's order says nothing, so that there the matching counts."""
+        ends = [pair.theirs if self._candidate.has_named_outputs else pair.ours for pair in self._matching.outputs]
+        return [made[end.place] if end and end.place < len(made) else None for end in ends]
 
     def results(self) -> list[LayerResult]:
         """Compare every tensor, in the original's order."""
-        original = self._original
-        outputs = {value for _, value in original.network.outputs}
-        spans = {value: span_of([trace[value] for trace in original.traces]) for value in original.spreads}
-        allowed = limits(original.network, spans, original.spreads, original.sensitivities)
         made = []
-        for place, (pair, ours, _) in enumerate(self._pairs):
-            arrays = [trace[ours] for trace in original.traces]
-            spread, span, both = original.spreads[ours], spans[ours], allowed[ours]
-            modes = [
-                measure(mode[place], arrays, limit, span) if any(a is not None for a in mode[place]) else None
-                for mode, limit in zip((self.chained, self.isolated), both[::-1], strict=True)
-            ]
-            if ours in self._unknown:
-                modes = [None, modes[1] if modes[1] and modes[1].verdict is not Verdict.OTHER_SHAPE else None]
-            op = str(pair.ours.origin.op) if pair.ours else "(not in the file)"
-            layer = pair.theirs.name if pair.theirs else None
-            name = original.tensor_name(ours)
-            chained, isolated = modes
-            result = LayerResult(name, op, layer, arrays[0].shape, span, spread, *both, chained, isolated)
-            is_behind = ours in self._unknown
-            made.append(replace(result, is_output=ours in outputs, is_behind_gap=is_behind, pair=pair))
-        return self._with_real_outputs(made, spans, allowed)
+        for row in self.rows:
+            allowed = self._limits[row.values.ours]
+            chained = self._measured(row, row.chained, allowed.chained)
+            isolated = self._measured(row, row.isolated, allowed.own)
+            if row.values.ours in self._unknown:
+                chained = None
+                isolated = isolated if isolated and isolated.verdict is not Verdict.OTHER_SHAPE else None
+            made.append(self._result(row.values.ours, row.match, chained, isolated))
+        return self._with_real_outputs(made)
 
-    def by_value(self) -> dict[Ref, list[Array | None]]:
+    def _measured(self, row: Row, arrays: list[Array | None], limit: float) -> Statistics | None:
+        if all(array is None for array in arrays):
+            return None
+        value = row.values.ours
+        return measure(arrays, [trace[value] for trace in self._original.traces], limit, self._spans[value])
+
+    def _result(
+        self, value: Value, pair: Match | None, chained: Statistics | None, isolated: Statistics | None
+    ) -> LayerResult:
+        original = self._original
+        ours = pair.ours if pair else original.network.producers()[value]
+        return LayerResult(
+            tensor=original.tensor_name(value),
+            op=str(ours.origin.op) if ours else "(not in the file)",
+            layer=pair.theirs.name if pair and pair.theirs else None,
+            shape=original.traces[0][value].shape,
+            span=self._spans[value],
+            spread=original.spreads[value],
+            limit=self._limits[value].own,
+            chained_limit=self._limits[value].chained,
+            chained=chained,
+            isolated=isolated,
+            is_output=any(end.value == value for end in original.network.outputs),
+            is_behind_gap=value in self._unknown,
+            pair=pair,
+        )
+
+    def _with_real_outputs(self, made: list[LayerResult]) -> list[LayerResult]:
+        """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
+        original = self._original
+        places = {row.values.ours: place for place, row in enumerate(self.rows)}
+        for end in original.network.outputs:
+            value = end.value
+            if value not in original.spreads:
+                continue
+            arrays = [trace[value] for trace in original.traces]
+            returned = [outputs[end.place] for outputs in self.real]
+            stats = measure(returned, arrays, self._limits[value].chained, self._spans[value])
+            if value not in places:
+                made.append(self._result(value, None, stats, None))
+            elif made[places[value]].chained is None or not stats.ok:
+                made[places[value]] = replace(made[places[value]], chained=stats)
+        return made
+
+    def by_value(self) -> dict[Value, list[Array | None]]:
         """The candidate's own run: value of the original → one array per input."""
-        return {ours: self.chained[place] for place, (_, ours, _) in enumerate(self._pairs)}
+        return {row.values.ours: row.chained for row in self.rows}
 
     def heat_maps(self) -> dict[str, dict[str, Array]]:
         """For every tensor and mode where the difference of the last input lies."""
         maps: dict[str, dict[str, Array]] = {}
-        for place, (_, ours, _) in enumerate(self._pairs):
-            reference = self._original.traces[-1][ours]
-            own = maps.setdefault(self._original.tensor_name(ours), {})
-            for mode, values in (("chained", self.chained), ("isolated", self.isolated)):
-                array = values[place][-1]
+        for row in self.rows:
+            reference = self._original.traces[-1][row.values.ours]
+            own = maps.setdefault(self._original.tensor_name(row.values.ours), {})
+            for mode, array in (("chained", row.chained[-1]), ("isolated", row.isolated[-1])):
                 if array is not None and array.shape == reference.shape:
                     own[mode] = heat_map(array, reference)
         return maps
@@ -134,7 +178,7 @@ class BothModes:
         pair = result.pair
         if pair is None or pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
             return result.layer
-        own = self._alone.get(self._candidate.value_of(pair.theirs.name))
+        own = self._alone.get(pair.theirs.joined[0].outputs[0])
         expected = self._original.traces[-1][pair.ours.outputs[0]]
         if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
             bias = pair.ours.weights["bias"].holder
@@ -144,31 +188,8 @@ class BothModes:
         is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
         return str(pair.theirs.config["batch_norm"]) if is_right else result.layer
 
-    def _with_real_outputs(
-        self, made: list[LayerResult], spans: Mapping[Ref, float], allowed: Mapping[Ref, tuple[float, float]]
-    ) -> list[LayerResult]:
-        """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
-        original, network = self._original, self._original.network
-        places = {ours: place for place, (_, ours, _) in enumerate(self._pairs)}
-        for number, (_, value) in enumerate(network.outputs):
-            if value not in original.spreads:
-                continue
-            arrays = [trace[value] for trace in original.traces]
-            span = spans[value]
-            stats = measure([outputs[number] for outputs in self.real], arrays, allowed[value][1], span)
-            if value in places:
-                row = made[places[value]]
-                if row.chained is None or not stats.ok:
-                    made[places[value]] = replace(row, chained=stats)
-                continue
-            name, op = original.tensor_name(value), str(network.producers()[value].origin.op)
-            described = name, op, None, arrays[0].shape, span, original.spreads[value], *allowed[value]
-            is_behind = value in self._unknown
-            made.append(LayerResult(*described, stats, None, is_output=True, is_behind_gap=is_behind))
-        return made
 
-
-def _behind(nodes: Sequence[Node], network: Network) -> set[Ref]:
+def _behind(nodes: Sequence[Node], network: Network) -> set[Value]:
     """Everything that depends on nodes without a partner: there is nothing to expect of it in the whole network."""
     values = {value for node in nodes for value in node.outputs}
     for node in network.nodes:
@@ -179,7 +200,7 @@ def _behind(nodes: Sequence[Node], network: Network) -> set[Ref]:
 
 def _in_order(inputs: Sequence[Array], matching: Matching) -> list[Array]:
     """The original's inputs in the candidate's order; all of them, where the candidate has another number."""
-    places = {j: i for i, j in matching.inputs if j is not None}
+    places = {ends.theirs.place: ends.ours.place for ends in matching.inputs if ends.theirs}
     is_same = sorted(places) == list(range(len(inputs)))
     return [inputs[places[j]] for j in range(len(inputs))] if is_same else list(inputs)
 

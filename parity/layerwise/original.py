@@ -7,7 +7,8 @@ from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
 from converter.match.canonical import network_of_blueprint
 from converter.match.network import Network
-from converter.ops.node import Ref
+from converter.match.transfer import Plan
+from converter.ops.forms.node import Value
 from converter.tflite.model import Model
 from parity.inputs.check import check_inputs
 from parity.inputs.seeded import seeded_inputs
@@ -33,19 +34,24 @@ class Original:
     network: Network
     inputs: Sequence[Sequence[Array]]
     traces: Sequence[Trace]
-    spreads: Mapping[Ref, float]
-    sensitivities: Mapping[Ref, float]
+    spreads: Mapping[Value, float]
+    sensitivities: Mapping[Value, float]
 
-    def tensor_name(self, value: Ref) -> str:
+    def tensor_name(self, value: Value) -> str:
         """The file's name for a value."""
-        if isinstance(value, int):
-            return self.blueprint.graph.tensors[value].name
+        if value.tensor is not None:
+            return self.blueprint.graph.tensors[value.tensor].name
         activation = next(node for node in self.network.nodes if value in node.inputs)
         return f"{self.tensor_name(activation.outputs[0])} before its activation"
 
 
 def run_original(
-    model: Model, inputs: Sequence[Sequence[Array]] | None = None, *, seeds: int = 1, progress: Progress | None = None
+    model: Model,
+    inputs: Sequence[Sequence[Array]] | None = None,
+    *,
+    seeds: int = 1,
+    plan: Plan | None = None,
+    progress: Progress | None = None,
 ) -> Original:
     """Run the original with all its intermediate results, and measure its kernel spread and sensitivity.
 
@@ -53,20 +59,21 @@ def run_original(
         model: The original.
         inputs: What to run it on; default: seeded random inputs.
         seeds: Number of seeds; each gives one input in [0, 1] and one in [-1, 1].
+        plan: A transfer of its weights, which has what the model is as layers and as nodes; default: found out here.
         progress: Called with what is being done.
 
     Raises:
         BadInput: The inputs do not fit, or are not finite.
         VerificationImpossible: LiteRT cannot run the original.
     """
-    plan = blueprint(model.graph, model.name)
-    network = network_of_blueprint(plan)
+    described = plan.blueprint if plan else blueprint(model.graph, model.name)
+    network = plan.ours if plan else network_of_blueprint(described)
     inputs = seeded_inputs(model.graph, seeds) if inputs is None else inputs
     check_inputs(inputs, model.graph)
     reference = TracedReference(model, network)
     traces: list[Trace] = []
-    spreads: dict[Ref, float] = {}
-    sensitivities: dict[Ref, float] = {}
+    spreads: dict[Value, float] = {}
+    sensitivities: dict[Value, float] = {}
     for number, arrays in enumerate(inputs, start=1):
         if progress:
             progress(f"running the original, input {number}/{len(inputs)}")
@@ -74,4 +81,4 @@ def run_original(
         for largest, measure in ((spreads, reference.spread), (sensitivities, reference.sensitivity)):
             for value, distance in measure(arrays, traces[-1]).items():
                 largest[value] = max(largest.get(value, 0.0), distance)
-    return Original(plan, network, inputs, traces, spreads, sensitivities)
+    return Original(described, network, inputs, traces, spreads, sensitivities)

@@ -1,16 +1,38 @@
 """The whole comparison, from two models to a report that names the layer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from converter.match.audit import audit
 from converter.match.matching import Matching, match
 from converter.match.override_pairs import resolve
 from converter.match.overrides import Override
 from parity.candidates.candidate import Candidate
+from parity.candidates.saved_traces import Recording
 from parity.layerwise.guilty import _first_without_partner, find_guilty
 from parity.layerwise.modes import BothModes
 from parity.layerwise.original import Original, Progress
 from parity.layerwise.results import ParityReport
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison, and what is behind it.
+
+    Attributes:
+        report: The outcome.
+        original: What was compared with.
+        modes: The candidate's values.
+    """
+
+    report: ParityReport
+    original: Original
+    modes: BothModes
+
+    def recording(self) -> Recording:
+        """What `save_trace` writes."""
+        names = self.report.candidate, self.report.model
+        return Recording(*names, self.original.inputs, self.modes.by_value(), self.modes.real)
 
 
 def match_candidate(original: Original, candidate: Candidate, overrides: Sequence[Override] = ()) -> Matching:
@@ -22,24 +44,21 @@ def match_candidate(original: Original, candidate: Candidate, overrides: Sequenc
 def report(
     original: Original,
     candidate: Candidate,
-    overrides: Sequence[Override] = (),
+    matching: Matching | None = None,
     *,
     with_audit: bool = True,
     progress: Progress | None = None,
-) -> tuple[ParityReport, BothModes]:
+) -> Compared:
     """Compare a candidate with an original that has been run.
 
     Args:
         original: See `run_original`.
         candidate: What to compare.
-        overrides: Layers that belong together although neither names nor graph say so.
+        matching: Which layer is which; default: what `match_candidate` says without overrides.
         with_audit: Whether to compare settings as well; activations alone name the same layer.
         progress: Called with what is being done.
-
-    Returns:
-        The report, and the values behind it.
     """
-    matching = match_candidate(original, candidate, overrides)
+    matching = matching or match_candidate(original, candidate)
     findings = tuple(audit(original.network, candidate.network, matching)) if with_audit else ()
     modes = BothModes(original, candidate, matching, progress)
     results = modes.results()
@@ -48,15 +67,15 @@ def report(
     if not is_whole and (guilty is None or guilty.mode == "chained"):
         guilty = _first_without_partner(matching) or guilty
     made = ParityReport(
-        original.blueprint.name,
-        candidate.name,
-        len(original.inputs),
-        tuple(results),
-        guilty,
-        findings,
-        tuple(_notes(matching, candidate)),
+        model=original.blueprint.name,
+        candidate=candidate.name,
+        inputs=len(original.inputs),
+        layers=tuple(results),
+        guilty=guilty,
+        findings=findings,
+        notes=tuple(_notes(matching, candidate)),
     )
-    return made, modes
+    return Compared(made, original, modes)
 
 
 def _notes(matching: Matching, candidate: Candidate) -> list[str]:

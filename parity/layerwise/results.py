@@ -8,7 +8,7 @@ from converter.match.matching import Match
 from parity.layerwise.statistics import Statistics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LayerResult:
     """One tensor of the original and what the candidate makes of it.
 
@@ -39,7 +39,7 @@ class LayerResult:
     isolated: Statistics | None
     is_output: bool = False
     is_behind_gap: bool = False
-    pair: Match | None = field(default=None, repr=False, compare=False)
+    pair: Match | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

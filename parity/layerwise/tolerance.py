@@ -1,11 +1,12 @@
 """What a tensor's error may be: the model's own kernel spread, what roundings grow to, what float32 alone explains."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import sqrt
 
 from converter.match.network import Network
 from converter.ops import records
-from converter.ops.node import Node, Ref, Shape
+from converter.ops.forms.node import Node, Shape, Value
 from parity.outputs.compare import CEILING, RELATIVE, SPREADS
 
 # `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the
@@ -15,7 +16,20 @@ from parity.outputs.compare import CEILING, RELATIVE, SPREADS
 TERMS = 16**2
 
 
-def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the error of one value may be.
+
+    Attributes:
+        own: The layer's own.
+        chained: The whole network's up to here; no less than `own`.
+    """
+
+    own: float
+    chained: float
+
+
+def terms(node: Node, shapes: Mapping[Value, Shape]) -> int:
     """How many numbers a node adds up for each result."""
     count = records.kind(node.kind).terms
     return count(node, [shapes.get(value, ()) for value in node.inputs]) if count else 1
@@ -23,11 +37,11 @@ def terms(node: Node, shapes: Mapping[Ref, Shape]) -> int:
 
 def limits(
     network: Network,
-    spans: Mapping[Ref, float],
-    spreads: Mapping[Ref, float],
-    sensitivities: Mapping[Ref, float],
-) -> dict[Ref, tuple[float, float]]:
-    """For every traced value: what a layer's own error may be, and what the error of the whole network may be.
+    spans: Mapping[Value, float],
+    spreads: Mapping[Value, float],
+    sensitivities: Mapping[Value, float],
+) -> dict[Value, Limits]:
+    """What the errors of every traced value may be.
 
     What a layer may be off by, as a share of its range, the layers behind it may be off by as well: the kernel
     spread of one tensor is one sample of a random quantity, and small by chance where both kernel sets meet again. How
@@ -40,10 +54,12 @@ def limits(
         spreads: Largest difference between LiteRT's kernel sets.
         sensitivities: Largest difference that roundings of the input make.
     """
-    inherited: dict[Ref, float] = {}
+    inherited: dict[Value, float] = {}
     # What a model puts in front of its first layer stands beside the input itself.
-    found: dict[Ref, tuple[float, float]] = {
-        value: (RELATIVE * spans[value],) * 2 for value in network.inputs.values() if value in spans
+    found = {
+        end.value: Limits(RELATIVE * spans[end.value], RELATIVE * spans[end.value])
+        for end in network.inputs
+        if end.value in spans
     }
     for node in network.nodes:
         before = max((inherited.get(value, 0.0) for value in node.inputs), default=0.0)
@@ -54,5 +70,5 @@ def limits(
             inherited[value] = max(before, own / span if span else 0.0)
             if value in spreads:
                 moved = min(SPREADS * sensitivities[value], CEILING * span)
-                found[value] = own, max(inherited[value] * span, moved)
+                found[value] = Limits(own, max(inherited[value] * span, moved))
     return found

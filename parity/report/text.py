@@ -84,10 +84,10 @@ def print_parity(
 def _print_layers(console: Console, report: "ParityReport", how: str, *, every_layer: bool) -> None:
     shown = [layer for layer in report.layers if every_layer or layer.is_output or not layer.ok]
     wrong = [layer for layer in shown if not (every_layer or layer.is_output)]
-    left_out = {id(layer) for layer in wrong[LAYERS_SHOWN:]}
+    left_out = set(wrong[LAYERS_SHOWN:])
     rows = table("tensor", "layer", "#own error", "#allowed", "#error so far", "#allowed", "#cosine", "verdict")
     for layer in shown:
-        if id(layer) in left_out:
+        if layer in left_out:
             continue
         modes = [mode for mode in (layer.isolated, layer.chained) if mode]
         verdict = next((mode.verdict.value for mode in modes if not mode.ok), "ok" if modes else "not compared")

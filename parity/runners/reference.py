@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class Reference:
         names = ", ".join(f"{kind} ×{count}" for kind, count in self.unchecked.items())
         self.notes.append(f"not checked here: {names}: LiteRT has no kernel, so unlite's own layers computed them")
         self.notes.append("checked by LiteRT: every other operator, fed with those layers' results")
-        self.plain, self.xnnpack = (Hybrid(model, builtin, kernels).run for kernels in ("plain", "xnnpack"))
+        hybrid = Hybrid(model, builtin, "plain")
+        self.plain, self.xnnpack = hybrid.run, hybrid.with_kernels("xnnpack").run
 
     def nudged(self, inputs: Sequence[Array]) -> list[Array]:
         """Run it with the plain kernels on `nudged` inputs: how far that is from `plain` is what roundings grow to.
@@ -80,16 +82,23 @@ class Hybrid:
 
     def __init__(self, model: Model, data: bytes, kernels: Kernels, keep: Sequence[int] = ()) -> None:
         plan = blueprint(model.graph)
-        self._graph = plan.graph
-        self._litert = LiteRT(without_custom_ops(memoryview(data)), kernels, keep)
+        self._graph, self._keep = plan.graph, keep
+        self._file = without_custom_ops(memoryview(data))
+        self._litert = LiteRT(self._file, kernels, keep)
         cut = [op for op in plan.graph.ops if op.is_custom and op.kind != TRANSPOSE_BIAS]
-        self._custom = [spec.op for spec in plan.specs if spec.op in cut]  # without those that nothing depends on
-        self._layers = {spec.op.index: keras_runner(make_layer(spec)) for spec in plan.specs if spec.op in self._custom}
+        # Without those that nothing depends on.
+        self._custom = [(spec.op, keras_runner(make_layer(spec))) for spec in plan.specs if spec.op in cut]
         self._fed = sorted({index for op in cut for index in op.outputs})
         read = {index for op in cut for index in op.inputs if index is not None}
         known = {*plan.graph.inputs, *self._fed, *plan.graph.outputs}
         known |= {tensor.index for tensor in plan.graph.tensors if tensor.storage}
         self._watched = sorted(read - known)
+
+    def with_kernels(self, kernels: Kernels) -> "Hybrid":
+        """The same with other kernels."""
+        made = copy(self)
+        made._litert = LiteRT(self._file, kernels, self._keep)  # noqa: SLF001 - of the same class
+        return made
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """As `LiteRT.run`; both sides take turns until the custom ops' results no longer change."""
@@ -99,9 +108,9 @@ class Hybrid:
         outputs = self._invoke(values)
         for _ in self._custom:  # the longest chain: every op waits for the one before it
             before = [values[index] for index in self._fed]
-            for op in self._custom:
+            for op, run in self._custom:
                 operands = [values[index] for index in op.inputs if index is not None and index in values]
-                values |= dict(zip(op.outputs, self._layers[op.index](operands), strict=True))
+                values |= dict(zip(op.outputs, run(operands), strict=True))
             outputs = self._invoke(values)
             if all(np.array_equal(values[index], old) for index, old in zip(self._fed, before, strict=True)):
                 break

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converter.match.network import Network
-from converter.ops.node import Ref
+from converter.ops.forms.node import Value
 from converter.passes.activations import unfused
 from converter.tflite.model import Model
 from converter.tflite.variants import TRANSPOSE_BIAS, builtin_only
-from parity.runners.litert import Kernels, LiteRT
+from parity.runners.litert import LiteRT
 from parity.runners.reference import Hybrid, nudged
 from parity.runners.types import Array
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # One is a matter of chance: see `TracedReference.sensitivity`, where six differ by a factor of nine.
 NUDGES = 2
 # Value of the network → what it holds after one run.
-Trace = dict[Ref, Array]
+Trace = dict[Value, Array]
 
 
 class TracedReference:
@@ -41,13 +41,13 @@ class TracedReference:
         data, split = unfused(data) if is_fused else (data, {})
         self._tensors = _tensors(network, split)
         keep = tuple(dict.fromkeys(self._tensors.values()))
-
-        def runner(kernels: Kernels) -> LiteRT | Hybrid:
-            if custom - {TRANSPOSE_BIAS}:
-                return Hybrid(model, data, kernels, keep)
-            return LiteRT(data, kernels, keep)
-
-        self._plain, self._xnnpack = runner("plain"), runner("xnnpack")
+        self._plain: LiteRT | Hybrid
+        self._xnnpack: LiteRT | Hybrid
+        if custom - {TRANSPOSE_BIAS}:
+            self._plain = Hybrid(model, data, "plain", keep)
+            self._xnnpack = self._plain.with_kernels("xnnpack")
+        else:
+            self._plain, self._xnnpack = LiteRT(data, "plain", keep), LiteRT(data, "xnnpack", keep)
 
     def trace(self, inputs: Sequence[Array]) -> Trace:
         """Run once with plain kernels.
@@ -58,7 +58,7 @@ class TracedReference:
         self._plain.run(inputs)
         return {value: self._plain.tensor(index) for value, index in self._tensors.items()}
 
-    def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Ref, float]:
+    def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """Largest difference between the two kernel sets, per value.
 
         Args:
@@ -67,7 +67,7 @@ class TracedReference:
         """
         return self._distances(self._xnnpack, inputs, plain)
 
-    def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Ref, float]:
+    def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """How far roundings of the input move each value: the largest of a few `nudged` runs.
 
         What roundings grow to in a network is another thing than how far two kernel sets happen to be apart. On
@@ -78,13 +78,13 @@ class TracedReference:
             inputs: As given to `trace`.
             plain: What `trace` gave for them.
         """
-        moved: dict[Ref, float] = {}
+        moved: dict[Value, float] = {}
         for seed in range(NUDGES):
             for value, distance in self._distances(self._plain, nudged(inputs, seed), plain).items():
                 moved[value] = max(moved.get(value, 0.0), distance)
         return moved
 
-    def _distances(self, runner: LiteRT | Hybrid, inputs: Sequence[Array], plain: Trace) -> dict[Ref, float]:
+    def _distances(self, runner: LiteRT | Hybrid, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """Run, and take the largest difference from a trace for each value."""
         runner.run(inputs)
         distances = {}
@@ -96,13 +96,13 @@ class TracedReference:
         return distances
 
 
-def _tensors(network: Network, split: dict[int, int]) -> dict[Ref, int]:
+def _tensors(network: Network, split: dict[int, int]) -> dict[Value, int]:
     """Where the network's values are in the unfused file."""
-    tensors: dict[Ref, int] = {}
+    tensors: dict[Value, int] = {}
     for node in network.nodes:
-        tensors |= {value: value for value in (*node.inputs, *node.outputs) if isinstance(value, int)}
+        tensors |= {value: value.tensor for value in (*node.inputs, *node.outputs) if value.tensor is not None}
         spec: LayerSpec = node.origin
         op = spec.op
-        if op.index in split and node.kind == "activation" and node.outputs[0] == op.outputs[0]:
+        if op.index in split and node.kind == "activation" and node.outputs[0].tensor == op.outputs[0]:
             tensors[node.inputs[0]] = split[op.index]
     return tensors

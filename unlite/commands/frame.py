@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from converter.errors import UnliteError
 
@@ -64,30 +64,23 @@ class Verb:
 
 @contextmanager
 def working(what: str = "importing Keras") -> Iterator[Progress]:
-    """Around long work: the native log is held back, and a line says what is being done.
+    """Around long work: a line says what is being done.
+
+    What TensorFlow's and LiteRT's C++ code writes to stderr is kept back, and shown only if something breaks. Our own
+    messages, and Python's `sys.stderr`, go to the real one.
 
     Yields:
-        What to call with it.
+        What to call with what is being done.
     """
     from parity.report.console import make_console
 
-    with native_log_held_back() as stderr, make_console(stderr).status(what) as status:
-        yield status.update
-
-
-@contextmanager
-def native_log_held_back() -> Iterator[TextIO]:
-    """Keep back what TensorFlow's and LiteRT's C++ code writes to stderr; show it only if something breaks.
-
-    Yields:
-        The real stderr, for our own messages. Python's `sys.stderr` goes there as well.
-    """
     visible = os.fdopen(os.dup(2), "w")
     python_stderr, sys.stderr = sys.stderr, visible
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:
-            yield visible
+            with make_console(visible).status(what) as status:
+                yield status.update
         except UnliteError:
             raise
         except Exception:

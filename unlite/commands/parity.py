@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> Result:
     with working() as progress:
         from parity.layerwise.check import check
 
-        report, traced, modes = check(
+        compared = check(
             original,
             arguments.candidate,
             overrides=arguments.overrides or (),
@@ -53,14 +53,15 @@ def run(arguments: argparse.Namespace) -> Result:
             with_audit=not arguments.no_audit,
             progress=progress,
         )
+        report = compared.report
         if arguments.save_trace:
             from parity.candidates.saved_traces import save_trace
 
-            save_trace(arguments.save_trace, traced, modes, report.candidate)
+            save_trace(arguments.save_trace, compared.recording())
         if arguments.html:
             from parity.report.html import write_html
 
-            write_html(report.as_dict(), modes.heat_maps(), arguments.html)
+            write_html(report.as_dict(), compared.modes.heat_maps(), arguments.html)
 
     def show(console: "Console") -> None:
         from parity.report.text import print_parity

@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import converter
-import parity
 from converter.files import check_output, whole_file
-from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, OVERRIDES, Result, Verb, find, working
+from unlite.commands.frame import (
+    JSON,
+    KERAS_OUTPUT,
+    MODEL,
+    NO_VERIFY,
+    OVERRIDES,
+    Progress,
+    Result,
+    Verb,
+    find,
+    working,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from converter.match.transfer import Plan
+    from converter.tflite.model import Model
     from parity.layerwise.results import ParityReport
 
 NOTES_SHOWN = 3
@@ -97,7 +108,7 @@ def run(arguments: argparse.Namespace) -> Result:
         from parity.candidates.loading import load_model
 
         rows = read_overrides(arguments.overrides) if arguments.overrides else ()
-        blueprint = converter.blueprint(original.graph)
+        blueprint = converter.blueprint(original.graph, original.name)
         progress("loading the candidate")
         model = load_model(arguments.candidate)
         progress("matching")
@@ -107,7 +118,7 @@ def run(arguments: argparse.Namespace) -> Result:
         transfer(plan)
         report = None
         if not arguments.no_verify:
-            report = parity.layers(original, model, overrides=rows, progress=progress)
+            report = _compared(original, plan, progress)
         # With gaps the outputs cannot agree: then every layer that got weights has to agree by itself.
         agrees = report is None or report.ok or (plan.has_gaps_on_purpose and report.matched_layers_ok)
         if agrees:
@@ -115,6 +126,17 @@ def run(arguments: argparse.Namespace) -> Result:
             converter.save(model, output)
     made = Outcome(plan, report, output if agrees else None)
     return Result(made.as_dict, made.show, agrees)
+
+
+def _compared(original: "Model", plan: "Plan", progress: Progress) -> "ParityReport":
+    """Layer by layer, with what the plan has found out."""
+    from parity.candidates.keras import KerasCandidate
+    from parity.layerwise.original import run_original
+    from parity.layerwise.report import report
+
+    candidate = KerasCandidate(plan.candidate.model, plan.candidate)
+    run = run_original(original, plan=plan, progress=progress)
+    return report(run, candidate, plan.matching, progress=progress).report
 
 
 def _write_starter(plan: "Plan", target: Path) -> Result:

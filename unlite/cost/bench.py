@@ -9,7 +9,7 @@ import numpy as np
 
 import converter
 from converter.blueprints.cost import Cost, total
-from converter.detectors.letterbox import Region, letterbox, whole
+from converter.detectors.letterbox import Region
 from converter.detectors.table import Detector, for_shapes
 from converter.errors import BadDetector, BadHead
 from converter.ops import RECORDS
@@ -25,6 +25,7 @@ from unlite.cost.latency import Contender
 from unlite.cost.runtimes import Runtime, StorageType, Subject
 from unlite.detection.decoding import Detections, Floats, decode, regressors_and_logits, suppress
 from unlite.detection.drawn import DrawnHand, draw
+from unlite.detection.pipeline import as_tensor
 from unlite.detection.sampling import Pixels, sample
 
 HEIGHT, WIDTH = 480, 640  # of the picture: what cameras give
@@ -59,6 +60,20 @@ class Variant:
     def networks(self) -> tuple[str, ...]:
         """Contenders that run one after the other to get its outputs."""
         return ("detector", self.name) if self.design == TWO_STAGE else (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the networks of a variant cost, and what the unchanged detector does."""
+
+    networks: Cost
+    unchanged: Cost
+
+    @property
+    def expected(self) -> float:
+        """How many times as long as the unchanged detector it takes, if multiply-adds or bytes say so."""
+        after, before = self.networks, self.unchanged
+        return max(after.multiply_adds / before.multiply_adds, after.bytes / before.bytes)
 
 
 def features(graph: Graph) -> tuple[int, ...]:
@@ -116,7 +131,7 @@ class Bench:
         found = detector or _known(original)
         features(original.graph)  # said before Keras is imported
         picture = np.asarray(draw(HEIGHT, WIDTH, HANDS))
-        example = [_tensor(picture, found)]
+        example = [as_tensor(picture, found)[0]]
         model = converter.convert(original)
         unchanged = Subject(model, _stored(original, model), example)
 
@@ -151,7 +166,7 @@ class Bench:
         threshold = self.detector.min_suppression_threshold
         made: dict[str, Contender] = {
             "original": lambda: file.run(example),
-            "preprocessing": lambda: _tensor(self.picture, self.detector),
+            "preprocessing": lambda: as_tensor(self.picture, self.detector),
             "detector": _prepared(runtime, self.unchanged),
             "backbone": _prepared(runtime, self.backbone),
             "suppression": lambda: suppress(found, threshold),
@@ -163,10 +178,10 @@ class Bench:
             made[f"{variant.name} decoding"] = _decoder(raw, variant.design, variant.classes, self.detector)
         return made
 
-    def cost(self, variant: Variant) -> tuple[Cost, Cost]:
-        """Of all networks that it runs, and of the unchanged detector."""
-        before, own = (_cost(subject) for subject in (self.unchanged, variant.subject))
-        return (before + own if variant.design == TWO_STAGE else own), before
+    def cost(self, variant: Variant) -> Costs:
+        """What all networks cost that it runs."""
+        before, own = (_cost(subject.store) for subject in (self.unchanged, variant.subject))
+        return Costs(before + own if variant.design == TWO_STAGE else own, before)
 
 
 def lifted(raw: Sequence[Array], design: str, classes: int, detector: Detector) -> list[Array]:
@@ -214,13 +229,9 @@ def _prepared(runtime: Runtime, subject: Subject) -> Contender:
     return lambda: run(subject.example)
 
 
-def _cost(subject: Subject) -> Cost:
-    return total(read(subject.store(None)).graph)
-
-
-def _tensor(picture: Pixels, detector: Detector) -> Floats:
-    region, _ = letterbox(whole(*picture.shape[:2]), detector.height, detector.width)
-    return sample(picture, region, (detector.height, detector.width), detector.range)
+@cache
+def _cost(store: Callable[[StorageType | None], bytes]) -> Cost:
+    return total(read(store(None)).graph)
 
 
 def _region(picture: Pixels, detector: Detector) -> Floats:

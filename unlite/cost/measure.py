@@ -132,7 +132,7 @@ def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: 
     if variant.design == TWO_STAGE:
         stages |= {"cropping": timings.of("cropping"), "second stage": timings.of(*second)}
         run.append("cropping")
-    cost, before = bench.cost(variant)
+    costs = bench.cost(variant)
     return Measured(
         runtime=runtime,
         design=variant.design,
@@ -143,6 +143,6 @@ def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: 
         relative=timings.ratio(run, ["detector"]),
         growth=timings.ratio(variant.networks, fewest.networks),
         ratio=timings.ratio(variant.networks, ["detector"]),
-        cost=cost,
-        expected=max(cost.multiply_adds / before.multiply_adds, cost.bytes / before.bytes),
+        cost=costs.networks,
+        expected=costs.expected,
     )

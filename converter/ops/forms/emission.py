@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import CannotExport
 from converter.ops import records
+from converter.ops.forms.node import Node, Shape
 from converter.ops.forms.operator import PAIRS
 from converter.ops.forms.padding import mode_of
-from converter.ops.node import Node, Shape
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.ops import records
+from converter.ops.forms.node import Shape
 from converter.ops.forms.padding import Pair, pixels
-from converter.ops.node import Shape
 
 # Settings that say nothing about what is computed (in inference).
 HOUSEKEEPING = ("name", "dtype", "trainable", "data_format", "build_config")

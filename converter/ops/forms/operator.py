@@ -6,7 +6,7 @@ from typing import Any
 from converter.errors import MalformedModel, UnsupportedOp
 from converter.ops import records
 from converter.ops.forms.padding import Pair, pixels
-from converter.ops.steps import Step
+from converter.ops.forms.steps import Step
 from converter.tflite.model import Graph, Op, Tensor
 
 # What a window's extents are called among an operator's options, (height, width); written as they are read.

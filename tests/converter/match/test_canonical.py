@@ -83,7 +83,7 @@ def test_every_way_transfers_and_agrees(write: Callable[[Any], Any]) -> None:
     plan = plan_for(model, file)
     transfer(plan)
     assert [finding.message for finding in audit(plan.ours, plan.candidate.network, plan.matching)] == []
-    outcome, _ = report(run_original(file), KerasCandidate(model))
+    outcome = report(run_original(file), KerasCandidate(model)).report
     assert outcome.ok, outcome.guilty
     assert len(outcome.layers) == 7  # with what lies before the two fused activations
 
@@ -93,7 +93,7 @@ def test_subclassed_model_transfers_and_agrees() -> None:
     model.build((None, 9, 7, 3))
     file = converter.read(a_file())
     transfer(plan_for(randomized(model), file))
-    outcome, _ = report(run_original(file), KerasCandidate(model))
+    outcome = report(run_original(file), KerasCandidate(model)).report
     assert outcome.ok, outcome.guilty
 
 

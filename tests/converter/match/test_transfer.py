@@ -37,7 +37,7 @@ def test_transfer_agrees_at_every_tensor(name: str) -> None:
     assert len(without_bias) == (28 if name == "palm_192" else 0)
     expected = [f" is all zeros, and {layer} has no bias: nothing to transfer" for layer in without_bias]
     assert [note[note.index(" is all") :] for note in plan.notes] == expected
-    outcome, _ = report(has_run(name), KerasCandidate(model))
+    outcome = report(has_run(name), KerasCandidate(model)).report
     assert outcome.ok, outcome.guilty
     assert outcome.findings == ()
     # Every operator has a partner: the file's own count, without what only gives constants another form.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.ops.layouts import (
+from converter.ops.forms.layouts import (
     CONV_OHWI_TO_HWIO,
     DENSE_OI_TO_IO,
     SAME,

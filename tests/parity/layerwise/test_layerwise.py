@@ -18,7 +18,7 @@ from parity.candidates.saved_traces import save_trace
 from parity.layerwise.check import check
 from parity.layerwise.report import report
 from parity.layerwise.statistics import measure, span_of
-from parity.layerwise.tolerance import limits
+from parity.layerwise.tolerance import Limits, limits
 from parity.outputs.compare import CEILING, SPREADS, Verdict
 from tests import models
 from tests.lazy import keras, layers, odd_layers
@@ -42,7 +42,7 @@ def small(**end: Any) -> Any:
 def test_five_by_five_pools(name: str, with_audit: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Every weight is right, and the first wrong pool is named: by the audit, and by activations alone."""
     model, _ = transferred(name, pool_size=5)
-    outcome, _ = report(has_run(name), KerasCandidate(model), with_audit=with_audit)
+    outcome = report(has_run(name), KerasCandidate(model), with_audit=with_audit).report
     first = next(layer.name for layer in model.layers if isinstance(layer, layers.MaxPooling2D))
     assert not outcome.ok
     assert outcome.guilty
@@ -60,7 +60,7 @@ def test_one_layer_is_guilty_and_the_rest_inherits(name: str) -> None:
     layer = model.layers[len(model.layers) // 2]
     layer = next(other for other in model.layers[model.layers.index(layer) :] if isinstance(other, layers.Conv2D))
     layer.set_weights([layer.get_weights()[0] * 1.5, *layer.get_weights()[1:]])
-    outcome, _ = report(has_run(name), KerasCandidate(model))
+    outcome = report(has_run(name), KerasCandidate(model)).report
     assert outcome.guilty
     assert outcome.guilty.layer == layer.name
     wrong = [result.layer for result in outcome.layers if result.isolated and not result.isolated.ok]
@@ -71,12 +71,13 @@ def test_one_layer_is_guilty_and_the_rest_inherits(name: str) -> None:
 def test_whole_network_may_be_off_by_what_roundings_of_its_input_grow_to() -> None:
     """However close LiteRT's kernel sets happen to be, and never by so much that anything would pass."""
     original = has_run("blaze_face")
-    value = original.network.outputs[0][1]
+    value = original.network.outputs[0].value
     spans, calm = dict.fromkeys(original.spreads, 1.0), dict.fromkeys(original.spreads, 0.0)
-    own, chained = limits(original.network, spans, calm, calm)[value]
-    assert own <= chained < SPREADS * 1e-3
-    assert limits(original.network, spans, calm, calm | {value: 1e-3})[value] == (own, SPREADS * 1e-3)
-    assert limits(original.network, spans, calm, calm | {value: 1.0})[value] == (own, CEILING)
+    found = limits(original.network, spans, calm, calm)[value]
+    assert found.own <= found.chained < SPREADS * 1e-3
+    for moved, allowed in ((1e-3, SPREADS * 1e-3), (1.0, CEILING)):
+        expected = Limits(found.own, allowed)
+        assert limits(original.network, spans, calm, calm | {value: moved})[value] == expected
     assert 0 < np.median(list(original.sensitivities.values())) < max(original.sensitivities.values())
 
 
@@ -146,20 +147,19 @@ def test_missing_layer_is_never_the_same() -> None:
 
 def test_saved_trace_is_compared_elsewhere(tmp_path: Path) -> None:
     model = small()
-    outcome, run, modes = check(FILE, model)
-    save_trace(tmp_path / "trace.npz", run, modes, "mine")
+    compared = check(FILE, model)
+    save_trace(tmp_path / "trace.npz", compared.recording())
     again = parity.layers(FILE, tmp_path / "trace.npz")
     assert again.ok
-    assert again.candidate == "mine"
-    assert [layer.chained for layer in again.layers] == [layer.chained for layer in outcome.layers]
+    assert again.candidate == compared.report.candidate == model.name
+    assert [layer.chained for layer in again.layers] == [layer.chained for layer in compared.report.layers]
     assert {layer.isolated for layer in again.layers} == {None}
 
 
 def test_saved_trace_of_a_wrong_model_is_still_wrong(tmp_path: Path) -> None:
     model = small()
     model.get_layer("end").set_weights([w * 1.1 for w in model.get_layer("end").get_weights()])
-    _, run, modes = check(FILE, model)
-    save_trace(tmp_path / "trace.npz", run, modes, "mine")
+    save_trace(tmp_path / "trace.npz", check(FILE, model).recording())
     again = parity.layers(FILE, tmp_path / "trace.npz")
     assert again.guilty
     assert (again.guilty.layer, again.guilty.mode) == ("end", "chained")
@@ -268,7 +268,7 @@ def test_variants_of_the_architectures_are_not_the_original() -> None:
     for pool in [layer for layer in model.layers if isinstance(layer, layers.MaxPooling2D)]:
         pool.pool_size = (3, 3)
         pool.padding = "same"
-        outcome, _ = report(has_run("blaze_face"), KerasCandidate(model))
+        outcome = report(has_run("blaze_face"), KerasCandidate(model)).report
         assert outcome.guilty
         assert outcome.guilty.layer == pool.name
         pool.pool_size = (2, 2)

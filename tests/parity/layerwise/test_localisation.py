@@ -71,7 +71,7 @@ def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> N
     audited = changing = 0
     for mutant in tried:
         candidate = KerasCandidate(mutant.build())
-        outcome, _ = report(case.original, candidate, with_audit=False)
+        outcome = report(case.original, candidate, with_audit=False).report
         matching = match_candidate(case.original, candidate)
         audited += bool(audit(case.original.network, candidate.network, matching))
         if not changes_outputs(outcome.layers):
@@ -99,7 +99,7 @@ def test_enough_faults_of_every_kind_were_tried() -> None:
 @pytest.mark.parametrize("name", TRANSFERS)
 def test_nothing_is_found_where_nothing_is_wrong(name: str, seed: int) -> None:
     inputs = seeded_inputs(original(name).graph, seed + 1)[-2:]
-    outcome, _ = report(run_original(original(name), inputs), unmutated(name))
+    outcome = report(run_original(original(name), inputs), unmutated(name)).report
     assert outcome.ok, outcome.guilty
     assert outcome.findings == ()
 

@@ -121,8 +121,7 @@ def test_outputs_of_a_trace_are_the_model_s_own(tmp_path: Path) -> None:
         lambda a, p: {"z": a, "a": p}: True,  # whose order says nothing
     }
     for outputs, is_right in returned.items():
-        _, run, modes = check(FILE, filled(build(outputs=outputs)))
-        save_trace(tmp_path / "trace.npz", run, modes, "mine")
+        save_trace(tmp_path / "trace.npz", check(FILE, filled(build(outputs=outputs))).recording())
         assert parity.layers(FILE, str(tmp_path / "trace.npz")).ok is is_right
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.ops.layouts import Layout
-from converter.ops.node import Ref
+from converter.ops.forms.layouts import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,12 @@ class Step:
         layer: Class name in `keras.layers` or `converter.layers`.
         config: Its constructor's arguments.
         weights: Attribute of the layer → where the value comes from.
-        inputs: Operands; None is the step before. Empty: the step before, or all computed operands of the op.
+        inputs: Operands by index; None is the step before. Empty: the step before, or all computed operands of the op.
         shape: Of its result, without the batch, where it has another than the operator's.
     """
 
     layer: str
     config: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
-    inputs: tuple[Ref | None, ...] = ()
+    inputs: tuple[int | None, ...] = ()
     shape: tuple[int, ...] | None = None
