@@ -98,7 +98,9 @@ def blueprint(graph: Graph | Lowered, name: str = "model") -> Blueprint:
     outputs, identities = _outputs(graph, specs, namer)
     used = _used([*specs, *identities], outputs)
     _check_operands(used, graph)
-    return Blueprint(namer.model, graph, tuple(used), inputs, outputs)
+    shapes = dict(_shapes(lowered))
+    shapes |= {spec.outputs[0]: shapes[spec.inputs[0]] for spec in identities}
+    return Blueprint(namer.model, graph, tuple(used), inputs, outputs, shapes)
 
 
 def _check_ends(graph: Graph) -> None:
@@ -144,11 +146,27 @@ def _specs(op: Op, steps: list[Step], graph: Graph, namer: Namer) -> Iterator[La
             inputs = (previous,)
         else:
             inputs = tuple(Value(i) for i in op.inputs if i is not None and graph.tensors[i].storage is None)
-        outputs = tuple(map(Value, op.outputs)) if is_last else (Value(op.index, str(number)),)
+        outputs = tuple(map(Value, op.outputs)) if is_last else (_inside(op, number),)
         kernel = graph.tensors[step.weights["kernel"].tensor].name if "kernel" in step.weights else None
         name = namer.layer(step.layer, kernel, graph.tensors[op.outputs[0]].name, is_last=is_last)
         yield LayerSpec(name, step.layer, step.config, step.weights, inputs, outputs, op)
         previous = outputs[0]
+
+
+def _shapes(lowered: Lowered) -> Iterator[tuple[Value, tuple[int, ...]]]:
+    """Extents of all values, those between the layers of one operator included."""
+    for tensor in lowered.graph.tensors:
+        if tensor.storage is None:
+            yield Value(tensor.index), tensor.shape[1:]
+    for op in lowered.graph.ops:
+        for number, step in enumerate(lowered.steps[op.index][:-1]):
+            shape = lowered.graph.tensors[op.outputs[0]].shape[1:] if step.shape is None else step.shape
+            yield _inside(op, number), shape
+
+
+def _inside(op: Op, number: int) -> Value:
+    """What the n-th of an operator's layers gives the next one."""
+    return Value(op.index, str(number))
 
 
 def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[str, Value], list[LayerSpec]]:

@@ -35,6 +35,7 @@ class Blueprint:
         graph: The graph after the passes; weights refer to its tensors.
         inputs: Name of each input → its tensor.
         outputs: Name of each output, in the file's order → the value that it is.
+        shapes: Extents of every value, without the batch axis.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Blueprint:
     specs: tuple[LayerSpec, ...]
     inputs: Mapping[str, int]
     outputs: Mapping[str, Value]
+    shapes: Mapping[Value, tuple[int, ...]]
 
     def weights(self) -> Iterator[tuple[LayerSpec, str, Tensor, Weight]]:
         """Every weight of every layer: (spec, attribute, the file's constant, weight)."""

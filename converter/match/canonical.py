@@ -89,12 +89,9 @@ def _inner_shape(view: View, part: Part) -> Shape:
 def network_of_blueprint(plan: Blueprint) -> Network:
     """What the file computes."""
     tensors = plan.graph.tensors
-    shapes: dict[Value, Shape] = {Value(t.index): t.shape[1:] for t in tensors if t.storage is None}
-    builder = NetworkBuilder({name: Value(index) for name, index in plan.inputs.items()}, shapes)
+    builder = NetworkBuilder({name: Value(index) for name, index in plan.inputs.items()}, plan.shapes)
     for spec in plan.specs:
-        if spec.outputs[0].tensor is None:  # between the layers of one operator: as its result, as far as it counts
-            shapes[spec.outputs[0]] = shapes[Value(spec.op.outputs[0])]
-        operands, results = (tuple(shapes.get(value, ()) for value in each) for each in (spec.inputs, spec.outputs))
+        operands, results = (tuple(plan.shapes[value] for value in each) for each in (spec.inputs, spec.outputs))
         slots = {
             attribute: Slot(weight.layout.keras_shape(tensors[weight.tensor].shape), weight)
             for attribute, weight in spec.weights.items()

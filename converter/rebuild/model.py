@@ -89,14 +89,16 @@ def make_layer(spec: LayerSpec) -> Any:
 
 
 def _check_shape(value: Value, shape: tuple[int | None, ...], spec: LayerSpec, plan: Blueprint) -> None:
-    if value.tensor is None:
+    if shape[1:] == plan.shapes[value]:
         return
-    declared = plan.graph.tensors[value.tensor]
-    if shape[1:] != declared.shape[1:] or len(shape) != len(declared.shape):
-        raise ShapeDisagreement(
-            f"{spec.op}: layer {spec.name!r} gives {shape}, but the file declares {declared.shape} for {declared}",
-            hint="the file contradicts itself, or unlite misreads it: please report it with `unlite inspect --json`",
-        )
+    declared = f"the next layer needs {(None, *plan.shapes[value])}"
+    if value.tensor is not None:
+        tensor = plan.graph.tensors[value.tensor]
+        declared = f"the file declares {tensor.shape} for {tensor}"
+    raise ShapeDisagreement(
+        f"{spec.op}: layer {spec.name!r} gives {shape}, but {declared}",
+        hint="the file contradicts itself, or unlite misreads it: please report it with `unlite inspect --json`",
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import converter
 from converter.match.audit import audit
 from converter.match.canonical import network_of_blueprint
 from converter.match.matching import match
+from converter.match.trace import keras_network
 from converter.ops import KINDS, OPERATORS, records
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.write.writer import write
@@ -41,14 +42,16 @@ def test_agrees_with_litert(case: Case) -> None:
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_there_and_back(name: str) -> None:
-    """A file becomes Keras and a file again, without the first: both are the same steps, and compute the same."""
+    """A file becomes Keras and a file again, without the first: all are the same steps, and compute the same."""
     written = set()
     for case in CASES[name]:
         model = converter.read(case.data)
-        back = converter.read(write(None, converter.convert(model)))
+        rebuilt = converter.convert(model)
+        back = converter.read(write(None, rebuilt))
         written |= {name for op in back.graph.ops for name in (op.kind, op.options.get("fused_activation_function"))}
-        ours, theirs = (network_of_blueprint(converter.blueprint(each.graph)) for each in (model, back))
-        assert [finding.message for finding in audit(ours, theirs, match(ours, theirs))] == [], case.name
+        ours, again = (network_of_blueprint(converter.blueprint(each.graph)) for each in (model, back))
+        for theirs in (keras_network(rebuilt).network, again):
+            assert [finding.message for finding in audit(ours, theirs, match(ours, theirs))] == [], case.name
         for values in seeded_inputs(model.graph, seeds=1):
             (wanted,), (got,) = (LiteRT(each.data, "plain").run(values) for each in (model, back))
             atol = TOLERANCE * max(1, np.abs(wanted).max())
