@@ -56,7 +56,10 @@ nitpick_ignore_regex = [
     # Other projects' names: their sites cannot be asked without a network.
     ("py:.*", r"(keras|numpy|collections|os|pathlib|typing|argparse)\..*"),
     # What results have in them for the project's own use.
-    ("py:class", r"converter\.(keras_network\.KerasNetwork|network\.N(etwork|ode)|matching\.Match(ing)?)"),
+    (
+        "py:class",
+        r"converter\.(blueprints\.build\.Lowered|match\.(trace\.KerasNetwork|network\.Network|matching\.Match(ing)?)|ops\.forms\.node\.(Node|Value))",
+    ),
 ]
 
 html_theme = "furo"

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 import converter
+import parity
 from converter.match.transfer import Plan, make_plan, transfer
 from converter.tflite.model import Model
 from fixtures.blazepalm_file import blaze_palm_file
 from parity.layerwise.original import Original, run_original
 from tests import models
-from tests.lazy import architectures
+from tests.lazy import architectures, keras, layers
 
 # The models of `fixtures.architectures`, which take a file's weights.
 TRANSFERS = ("blaze_palm", "blaze_face", "palm_192")
@@ -54,3 +55,17 @@ def randomized(model: Any, seed: int = 0) -> Any:
         low, high = (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
         variable.assign(rng.uniform(low, high, tuple(variable.shape)).astype(np.float32))
     return model
+
+
+def siblings(first: str | None = "left", second: str | None = "right", **end: Any) -> Any:
+    """The layers of `fixtures.siblings`, by these names; `end` are other settings of the last one."""
+    inputs = keras.Input((8, 8, 3))
+    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in (first, second)]
+    settings = {"filters": 2, "kernel_size": 1, "name": "end"} | end
+    return keras.Model(inputs, layers.Conv2D(**settings)(layers.Add(name="total")(both)))
+
+
+def assert_agrees(file: Any, model: Any, seeds: int = 2) -> None:
+    """LiteRT computes from a file what the Keras model does."""
+    verification = parity.verify(file, model, seeds=seeds)
+    assert verification.ok, verification.as_dict()

@@ -14,25 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from converter import (
-        Blueprint,
-        Graph,
-        LayerSpec,
-        Model,
-        UnliteError,
-        __version__,
-        blueprint,
-        convert,
-        load,
-        read,
-        save,
-    )
+    from converter import UnliteError, __version__, blueprint, convert, load, read, save
+    from converter.blueprints.specs import Blueprint, LayerSpec
     from converter.detectors import Detector, anchors
     from converter.match.overrides import read_overrides
     from converter.match.transfer import make_plan, transfer
     from converter.surgery.activations import swap_activation
     from converter.surgery.heads import replace_classes
     from converter.surgery.inputs import resize_input, widen_input
+    from converter.tflite.model import Graph, Model
     from converter.write.quantize import quantize
     from converter.write.writer import write
     from parity import assert_parity, layers, verify

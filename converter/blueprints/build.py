@@ -11,9 +11,7 @@ from converter.blueprints.naming import Namer, safe
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MalformedModel, UnsupportedModel, UnsupportedOp
 from converter.ops import OPERATORS, records
-from converter.ops.forms.node import Value
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step
+from converter.ops.forms import OpView, Step, Value
 from converter.passes.storage import fold_storage
 from converter.tflite.model import Graph, Op
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from converter.ops.forms.node import Value
-from converter.ops.forms.steps import Weight
+from converter.ops.forms import Value, Weight
 from converter.tflite.model import Graph, Op, Tensor
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.match.matching import Match, Matching
 from converter.match.network import Network, Pair
-from converter.ops.forms.node import Node, Value
+from converter.ops.forms import Node, Value
 
 # Settings that no Keras user wrote in this form, explained.
 UNITS = {"padding": "pixels (top, bottom), (left, right)", "cropping": "pixels (top, bottom), (left, right)"}

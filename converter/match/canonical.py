@@ -7,8 +7,7 @@ from typing import Any
 from converter.blueprints.specs import Blueprint
 from converter.match.ends import End
 from converter.match.network import Network
-from converter.ops.forms.layer import Part, View, parts
-from converter.ops.forms.node import Node, Shape, Slot, Value
+from converter.ops.forms import Node, Part, Shape, Slot, Value, View, parts
 from converter.passes.fusions import fuse
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from converter.ops.forms.node import Shape, Value
+from converter.ops.forms import Shape, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import cast
 from converter.match.ends import Ends, pair_ends
 from converter.match.names import counted_names, fits, telling_names
 from converter.match.network import Network, Pair
-from converter.ops.forms.node import Node, Shape, Value
+from converter.ops.forms import Node, Shape, Value
 
 Alike = Callable[[Node, Node], bool]
 

@@ -7,7 +7,7 @@ every change: such names decide between candidates that the graph leaves open, n
 import re
 
 from converter.match.network import Network, Pair
-from converter.ops.forms.node import Node
+from converter.ops.forms import Node
 
 # Names that Keras (and the exporters) give by themselves: they count, they do not tell.
 _COUNTED = re.compile(

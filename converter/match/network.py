@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from converter.match.ends import End
-from converter.ops.forms.node import Node, Shape, Value
+from converter.ops.forms import Node, Shape, Value
 
 T = TypeVar("T", Node, Value)
 

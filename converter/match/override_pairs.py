@@ -9,9 +9,8 @@ from converter.blueprints.specs import Blueprint
 from converter.match.matching import Evidence, match
 from converter.match.network import Network, Pair
 from converter.match.overrides import Override
+from converter.ops.forms import Node, Slot, Weight
 from converter.ops.forms.layouts import LAYOUT_NAMES, Layout, named
-from converter.ops.forms.node import Node, Slot
-from converter.ops.forms.steps import Weight
 
 
 class _Place(NamedTuple):

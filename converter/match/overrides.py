@@ -90,27 +90,35 @@ def _row(row: dict[str, object], place: str) -> Override:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A layer of the file that has no partner yet, as a row to be filled in.
+class Leftover:
+    """A tensor that nobody reads, or a variable that nobody feeds.
 
     Attributes:
-        tensor: Its first weight.
-        shape: As the file has it.
-        candidates: Paths of variables of a fitting shape.
+        name: The tensor's name, or the variable's path.
+        layer: The layer that it belongs to.
+        shape: As its own side has it.
+        keras_shape: As Keras would have it.
+        nearest: Candidates on the other side, best first.
     """
 
-    tensor: str
+    name: str
+    layer: str
     shape: tuple[int, ...]
-    candidates: Sequence[str]
+    keras_shape: tuple[int, ...]
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        nearest = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        return f"{self.name} {self.shape}{nearest}"
 
 
-def starter_table(rows: Sequence[Open]) -> str:
-    """A table with one row for each layer that has no partner, to be filled in by hand."""
+def starter_table(rows: Sequence[Leftover]) -> str:
+    """A table to be filled in by hand: one row per layer without a partner, by its first tensor, with what fits."""
     blocks = ["# One row per layer: a kernel's row brings its bias along. Fill in `variable` and `why`.\n"]
     for row in rows:
-        fitting = "".join(f"#   {candidate}\n" for candidate in row.candidates) or "#   none of this shape is free\n"
+        fitting = "".join(f"#   {candidate}\n" for candidate in row.nearest) or "#   none of this shape is free\n"
         blocks.append(
             f"# {'×'.join(map(str, row.shape))}; variables that fit:\n{fitting}"
-            f'[[override]]\ntensor = {json.dumps(row.tensor, ensure_ascii=False)}\nvariable = ""\nwhy = ""\n'
+            f'[[override]]\ntensor = {json.dumps(row.name, ensure_ascii=False)}\nvariable = ""\nwhy = ""\n'
         )
     return "\n".join(blocks)

@@ -13,8 +13,7 @@ from unittest import mock
 from converter.errors import UnsupportedModel
 from converter.match.canonical import Layer, NetworkBuilder
 from converter.match.network import Network
-from converter.ops.forms.layer import View, parts
-from converter.ops.forms.node import Node, Slot, Value
+from converter.ops.forms import Node, Slot, Value, View, parts
 from converter.rebuild.model import import_keras
 
 # Wrappers that call what they hold several times, or in a loop.
@@ -47,13 +46,12 @@ class Call:
     holders: tuple[Any, ...] = field(default=(), repr=False)
 
     def with_operands(self, of: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Its arguments with something else in place of each symbolic tensor."""
-        import keras
+        """Its arguments with something else in place of each of its inputs."""
+        from keras import tree
 
-        made: tuple[tuple[Any, ...], dict[str, Any]] = keras.tree.map_structure(
-            lambda x: of(x) if isinstance(x, keras.KerasTensor) else x, (self.args, self.kwargs)
-        )
-        return made
+        kinds = tuple({type(each) for each in self.inputs})
+        args, kwargs = tree.map_structure(lambda x: of(x) if isinstance(x, kinds) else x, (self.args, self.kwargs))
+        return args, kwargs
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,10 @@ def keras_network(model: Any) -> KerasNetwork:
                 f"model {model.name!r} cannot be traced: {error}",
                 hint="a layer of yours that uses TensorFlow directly has to use keras.ops instead",
             ) from error
-    returned = keras.tree.map_structure(lambda x: x if isinstance(x, keras.KerasTensor) else _constant(x), made)
+    symbol = keras.KerasTensor  # also for what it returns without having computed it
+    returned = keras.tree.map_structure(
+        lambda x: x if isinstance(x, symbol) else symbol(tuple(getattr(x, "shape", ()))), made
+    )
     outputs = keras.tree.flatten(returned)
     names = list(getattr(model, "output_names", ())) or [f"output_{i}" for i in range(len(outputs))]
     every = (*inputs, *(t for call in tracer.calls for t in (*call.inputs, *call.outputs)), *outputs)
@@ -123,13 +124,6 @@ def keras_network(model: Any) -> KerasNetwork:
     values = {tensor: builder.same(value) for tensor, value in values.items()}
     every_slot = tuple(map(slots.of, model.weights))
     return KerasNetwork(network, tuple(tracer.calls), values, every_slot, model, arguments, returned)
-
-
-def _constant(value: Any) -> Any:
-    """A symbolic tensor for what a model returns without having computed it."""
-    import keras
-
-    return keras.KerasTensor(tuple(getattr(value, "shape", ())))
 
 
 def _class_name(layer: Any) -> str:

@@ -15,11 +15,10 @@ from converter.match.canonical import network_of_blueprint
 from converter.match.identity import identity_variance
 from converter.match.matching import Evidence, Matching, match
 from converter.match.network import Network
-from converter.match.overrides import Open, Override
+from converter.match.overrides import Leftover, Override
 from converter.match.trace import KerasNetwork, keras_network
+from converter.ops.forms import Node, Slot, Weight
 from converter.ops.forms.layouts import SAME, Layout
-from converter.ops.forms.node import Node, Slot
-from converter.ops.forms.steps import Weight
 from converter.tflite.decode import decode
 from converter.tflite.model import Tensor
 
@@ -55,27 +54,6 @@ class Assignment:
         return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor)))
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """A tensor that nobody reads, or a variable that nobody feeds.
-
-    Attributes:
-        name: The tensor's name, or the variable's path.
-        layer: The layer that it belongs to.
-        shape: As its own side has it.
-        nearest: Candidates on the other side, best first.
-    """
-
-    name: str
-    layer: str
-    shape: tuple[int, ...]
-    nearest: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        nearest = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
-        return f"{self.name} {self.shape}{nearest}"
-
-
 @dataclass(frozen=True)
 class Plan:
     """Which variable gets what, and what is left over. Making one changes nothing.
@@ -97,7 +75,7 @@ class Plan:
     assignments: tuple[Assignment, ...]
     unread: tuple[Leftover, ...]
     unfed: tuple[Leftover, ...]
-    starter: tuple[Open, ...]
+    starter: tuple[Leftover, ...]
     notes: tuple[str, ...]
     has_gaps_on_purpose: bool = False
 
@@ -179,7 +157,7 @@ class _Planner:
         self._blueprint, self._candidate, self._matching = blueprint, candidate, matching
         self._tensors = blueprint.graph.tensors
         self._made: dict[Slot, Assignment] = {}
-        self._unread: list[tuple[Node, str]] = []
+        self._unread: list[Leftover] = []
         self._notes: list[str] = []
 
     def assign(self, given: Mapping[Slot, Weight]) -> None:
@@ -191,9 +169,15 @@ class _Planner:
             if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
                 self._assign_pair(pair.ours, pair.theirs, pair.evidence, spoken_for)
             elif pair.ours:
-                self._unread += [(pair.ours, attribute) for attribute in pair.ours.weights]
+                self._leave(pair.ours)
         for node in self._matching.open_ours:
-            self._unread += [(node, attribute) for attribute in node.weights]
+            self._leave(node)
+
+    def _leave(self, node: Node, *attributes: str) -> None:
+        """Some weights of a node, or all, have no partner."""
+        for slot in (node.weights[attribute] for attribute in attributes or node.weights):
+            tensor = self._tensors[slot.holder.tensor]
+            self._unread.append(Leftover(tensor.name, node.name, tensor.shape, slot.shape))
 
     def _assign_pair(self, ours: Node, theirs: Node, why: Evidence, spoken_for: set[int]) -> None:
         free = {name: slot for name, slot in theirs.weights.items() if slot not in self._made}
@@ -208,7 +192,7 @@ class _Planner:
             elif name == "bias" and target is None and not decode(tensor).any():
                 self._notes.append(f"{tensor.name} is all zeros, and {theirs.name} has no bias: nothing to transfer")
             else:
-                self._unread.append((ours, name))
+                self._leave(ours, name)
         self._complete(ours, theirs, why)
 
     def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
@@ -238,7 +222,7 @@ class _Planner:
         unfed: list[Leftover] = []
         used: set[str] = set()
         for leftover, gaps in (
-            *((leftover, unread) for leftover in self._unread_tensors()),
+            *((leftover, unread) for leftover in self._unread),
             *((leftover, unfed) for leftover in self._unfed_variables()),
         ):
             fitting = [p for p in allow_unfed for name in (leftover.name, leftover.layer) if fnmatchcase(name, p)]
@@ -250,49 +234,33 @@ class _Planner:
         idle = [pattern for pattern in allow_unfed if pattern not in used]
         if idle and not unread and not unfed:
             raise BadOverride(f"allow_unfed=[{idle[0]!r}] leaves nothing out", hint="is the name spelled right?")
-        unread = [replace(item, nearest=_nearest(item, self._shape_in_keras(item), unfed)) for item in unread]
-        unfed = [replace(item, nearest=_nearest(item, item.shape, unread, self._shape_in_keras)) for item in unfed]
         return Plan(
-            self._blueprint,
-            self._candidate,
-            ours,
-            self._matching,
-            tuple(self._made.values()),
-            tuple(unread),
-            tuple(unfed),
-            tuple(self._starter(unfed)),
-            tuple(dict.fromkeys(self._notes)),
-            bool(used),
+            blueprint=self._blueprint,
+            candidate=self._candidate,
+            ours=ours,
+            matching=self._matching,
+            assignments=tuple(self._made.values()),
+            unread=tuple(replace(item, nearest=_nearest(item, unfed)) for item in unread),
+            unfed=tuple(replace(item, nearest=_nearest(item, unread)) for item in unfed),
+            starter=tuple(self._starter(unfed)),
+            notes=tuple(dict.fromkeys(self._notes)),
+            has_gaps_on_purpose=bool(used),
         )
-
-    def _unread_tensors(self) -> Iterator[Leftover]:
-        for node, attribute in self._unread:
-            tensor = self._tensors[node.weights[attribute].holder.tensor]
-            yield Leftover(tensor.name, node.name, tensor.shape)
 
     def _unfed_variables(self) -> Iterator[Leftover]:
         for slot in self._candidate.slots:
             if slot not in self._made and "seed" not in slot.holder.name:
-                yield Leftover(slot.holder.path, slot.holder.path.rpartition("/")[0], slot.shape)
+                path = slot.holder.path
+                yield Leftover(path, path.rpartition("/")[0], slot.shape, slot.shape)
 
-    def _shape_in_keras(self, leftover: Leftover) -> tuple[int, ...]:
-        for node, attribute in self._unread:
-            if self._tensors[node.weights[attribute].holder.tensor].name == leftover.name:
-                return node.weights[attribute].shape
-        return leftover.shape
-
-    def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Open]:
-        first = dict(reversed(self._unread))
-        for node in dict.fromkeys(node for node, _ in self._unread):
-            slot = node.weights[first[node]]
-            tensor = self._tensors[slot.holder.tensor]
-            yield Open(tensor.name, tensor.shape, [item.name for item in unfed if item.shape == slot.shape])
+    def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Leftover]:
+        firsts = {leftover.layer: leftover for leftover in reversed(self._unread)}
+        for first in (firsts[layer] for layer in dict.fromkeys(leftover.layer for leftover in self._unread)):
+            yield replace(first, nearest=tuple(item.name for item in unfed if item.shape == first.keras_shape))
 
 
-def _nearest(
-    item: Leftover, shape: tuple[int, ...], others: Sequence[Leftover], shape_of: Any = None
-) -> tuple[str, ...]:
+def _nearest(item: Leftover, others: Sequence[Leftover]) -> tuple[str, ...]:
     """Of the other side's leftovers those of the same shape, then those of a similar name."""
-    same = [other.name for other in others if (shape_of(other) if shape_of else other.shape) == shape]
+    same = [other.name for other in others if other.keras_shape == item.keras_shape]
     similar = difflib.get_close_matches(item.name, [other.name for other in others], NEAREST)
     return tuple(dict.fromkeys([*same, *similar]))[:NEAREST]

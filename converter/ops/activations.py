@@ -3,11 +3,8 @@
 import struct
 from collections.abc import Callable
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View, activation_parts
+from converter.ops.forms import Emission, OpView, Part, Step, View, Weight, activation_parts
 from converter.ops.forms.layouts import reshaped
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
 
 LEAKY = "leaky_relu"

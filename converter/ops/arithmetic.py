@@ -1,10 +1,7 @@
 """Sums and products: of two values, of a value and a constant, and what is left of a batch normalization."""
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View
+from converter.ops.forms import Emission, OpView, Part, Step, View, Weight
 from converter.ops.forms.layouts import reshaped
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
 
 

@@ -4,12 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View, biased
+from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Step, View, Weight, biased
 from converter.ops.forms.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
-from converter.ops.forms.node import Node
-from converter.ops.forms.operator import PAIRS, OpView
-from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.tflite.model import Tensor
 

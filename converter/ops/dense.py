@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View, biased
+from converter.ops.forms import Emission, OpView, Part, Step, View, Weight, biased
 from converter.ops.forms.layouts import DENSE_OI_TO_IO, SAME
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.tflite.model import Tensor
 

@@ -9,8 +9,7 @@ from math import prod
 from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step
+from converter.ops.forms import OpView, Step
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.transposed import Kernel, transposed
 from converter.tflite.model import Tensor

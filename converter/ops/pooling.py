@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View
-from converter.ops.forms.node import Node, Shape
-from converter.ops.forms.operator import PAIRS, OpView
-from converter.ops.forms.steps import Step
+from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Shape, Step, View
 from converter.ops.records import Kind, Layer, Operator, record
 
 

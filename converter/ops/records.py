@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from converter.ops.forms.emission import Emission
-    from converter.ops.forms.layer import Part, View
-    from converter.ops.forms.node import Node, Shape
-    from converter.ops.forms.operator import OpView
-    from converter.ops.forms.steps import Step
+    from converter.ops import forms
     from converter.tflite.model import Tensor
 
 
@@ -33,7 +29,7 @@ class Operator:
     """
 
     name: str
-    lower: "Callable[[OpView], list[Step]] | None" = None
+    lower: "Callable[[forms.OpView], list[forms.Step]] | None" = None
     options: str = ""
     multiply_adds: "Callable[[Sequence[Tensor], Tensor], int] | None" = None
     takes_activation: bool = False
@@ -62,7 +58,7 @@ class Layer:
     """
 
     name: str
-    parts: "Callable[[View], list[Part]] | None" = None
+    parts: "Callable[[forms.View], list[forms.Part]] | None" = None
     weights: tuple[str, ...] = ()
     takes_activation: bool = False
     initializers: Mapping[str, str] = field(default_factory=dict)
@@ -88,10 +84,10 @@ class Kind:
     """
 
     name: str
-    emit: "Callable[[Emission], None] | None" = None
+    emit: "Callable[[forms.Emission], None] | None" = None
     family: str = ""
     is_commutative: bool = False
-    terms: "Callable[[Node, Sequence[Shape]], int] | None" = None
+    terms: "Callable[[forms.Node, Sequence[forms.Shape]], int] | None" = None
     scaled_axes: tuple[int, ...] = ()
 
 

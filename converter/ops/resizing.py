@@ -1,10 +1,7 @@
 """Changing the size of a picture."""
 
 from converter.errors import MalformedModel
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step
+from converter.ops.forms import Emission, OpView, Part, Step, View
 from converter.ops.records import Kind, Layer, Operator, record
 
 

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View, as_pair
-from converter.ops.forms.operator import OpView
-from converter.ops.forms.steps import Step
+from converter.ops.forms import Emission, OpView, Part, Step, View, as_pair
 from converter.ops.records import Kind, Layer, Operator, record
 
 

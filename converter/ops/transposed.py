@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from converter.ops.forms.emission import Emission
-from converter.ops.forms.layer import Part, View, as_pair, biased
+from converter.ops.forms import (
+    PAIRS,
+    Emission,
+    Node,
+    OpView,
+    Pair,
+    Part,
+    Step,
+    View,
+    Weight,
+    as_pair,
+    biased,
+    cropped_in_front,
+)
 from converter.ops.forms.layouts import SAME, TRANSPOSE_CONV_OHWI_TO_HWOI
-from converter.ops.forms.node import Node
-from converter.ops.forms.operator import PAIRS, OpView
-from converter.ops.forms.padding import Pair, cropped_in_front
-from converter.ops.forms.steps import Step, Weight
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.shaping import emit_slice
 from converter.tflite.model import Tensor

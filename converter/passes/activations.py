@@ -60,7 +60,7 @@ def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
     names = file.schema
     functions = _functions(names)
     fusing = {getattr(names.BuiltinOperator, op.name) for op in records.OPERATORS.values() if op.takes_activation}
-    wanted = {id(op) for op in (file.graph.operators if among is None else among)}
+    wanted = set(file.graph.operators if among is None else among)
     reads = Counter(int(index) for op in file.graph.operators for index in {*op.inputs})
     reads.update(map(int, file.graph.outputs))
     producers: dict[int, Any] = {int(index): op for op in file.graph.operators for index in op.outputs}
@@ -70,7 +70,7 @@ def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
         function, before = functions.get(file.builtin_kind(op)), producers.get(source)
         if (
             function is not None
-            and id(op) in wanted
+            and op in wanted
             and reads[source] == 1
             and before
             and file.builtin_kind(before) in fusing

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from converter.ops import records
-from converter.ops.forms.node import Node, Slot, Value
+from converter.ops.forms import Node, Value
 
-# A node and the only one that reads its result → the one step that both are; None if they are two.
-Join = Callable[[Node, Node], Node | None]
+# A node and the only one that reads its result → the first or the second with what it takes from the other; None if
+# they are two steps.
+Fusion = Callable[[Node, Node], Node | None]
 
 
 def _padding(first: Node, second: Node) -> Node | None:
@@ -16,9 +16,8 @@ def _padding(first: Node, second: Node) -> Node | None:
     if first.kind != "pad" or second.kind not in ("conv", "depthwise") or any(map(any, second.config["padding"])):
         return None
     pads = first.config["paddings"]
-    if len(first.config) > 1 or len(pads) != 3 or any(pads[2]):
-        return None
-    return _joined(first, second, second, {"padding": pads[:2]})
+    is_plain = len(first.config) == 1 and len(pads) == 3 and not any(pads[2])
+    return replace(second, config={**second.config, "padding": pads[:2]}) if is_plain else None
 
 
 def _cropping(first: Node, second: Node) -> Node | None:
@@ -26,34 +25,27 @@ def _cropping(first: Node, second: Node) -> Node | None:
     if first.kind != "conv_transpose" or second.kind != "cropping":
         return None
     both = zip(first.config["cropping"], second.config["cropping"], strict=True)
-    return _joined(first, second, first, {"cropping": tuple((a[0] + b[0], a[1] + b[1]) for a, b in both)})
+    return replace(first, config={**first.config, "cropping": tuple((a[0] + b[0], a[1] + b[1]) for a, b in both)})
 
 
 def _batch_norm(first: Node, second: Node) -> Node | None:
     """A kernel, and the batch normalization of its result."""
-    if not records.kind(first.kind).scaled_axes or second.kind != "batch_norm":
+    if not records.kind(first.kind).scaled_axes or second.kind != "batch_norm" or second.config["axis"] != -1:
         return None
-    if "batch_norm" in first.config or second.config["axis"] != -1:
+    if "batch_norm" in first.config:
         return None
+    config = {**first.config, "batch_norm": second.name, "epsilon": second.config["epsilon"]}
     weights = {f"batch_norm/{attribute}": slot for attribute, slot in second.weights.items()}
-    return _joined(first, second, first, {"batch_norm": second.name, "epsilon": second.config["epsilon"]}, weights)
+    return replace(first, config=config, weights={**first.weights, **weights})
 
 
-def _joined(
-    first: Node, second: Node, main: Node, config: Mapping[str, Any], weights: Mapping[str, Slot] | None = None
-) -> Node:
-    return replace(
-        main,
-        config={**main.config, **config},
-        weights={**main.weights, **(weights or {})},
-        inputs=first.inputs,
-        outputs=second.outputs,
-        joined=(first, second),
-    )
+FUSIONS: Mapping[str, Fusion] = {"padding": _padding, "cropping": _cropping, "batch_norm": _batch_norm}
 
 
-# Every pass by name. All are undone alike: a node keeps the two that it was made of.
-FUSIONS: Mapping[str, Join] = {"padding": _padding, "cropping": _cropping, "batch_norm": _batch_norm}
+def join(first: Node, second: Node) -> Node | None:
+    """The one step that two nodes are, by one of the `FUSIONS`; undone by taking what it keeps as `joined`."""
+    made = next(filter(None, (fusion(first, second) for fusion in FUSIONS.values())), None)
+    return made and replace(made, inputs=first.inputs, outputs=second.outputs, joined=(first, second))
 
 
 def fuse(nodes: Iterable[Node], ends: Iterable[Value]) -> list[Node]:
@@ -71,9 +63,7 @@ def fuse(nodes: Iterable[Node], ends: Iterable[Value]) -> list[Node]:
     places: dict[Value, int] = {}  # value → where the node that computes it is
     for node in nodes:
         place = places.get(node.inputs[0]) if len(node.inputs) == 1 else None
-        made = None
-        if place is not None and readers[node.inputs[0]] == 1:
-            made = next(filter(None, (join(kept[place], node) for join in FUSIONS.values())), None)
+        made = join(kept[place], node) if place is not None and readers[node.inputs[0]] == 1 else None
         if made and place is not None:
             kept[place] = made
         else:

@@ -10,8 +10,7 @@ from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.extras import how_to_install
 from converter.ops import records
-from converter.ops.forms.node import Value
-from converter.ops.forms.steps import Weight
+from converter.ops.forms import Value, Weight
 from converter.tflite.decode import decode
 
 if TYPE_CHECKING:

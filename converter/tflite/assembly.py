@@ -168,8 +168,8 @@ class Assembly(Editable):
 
     def drop_what_nobody_reads(self) -> None:
         """Storage operators without a reader, and the content of buffers without a tensor; indices stay."""
-        while idle := [id(op) for op in self.graph.operators if self._is_storage(op) and not self._is_read(op)]:
-            self.graph.operators = [op for op in self.graph.operators if id(op) not in idle]
+        while idle := {op for op in self.graph.operators if self._is_storage(op) and not self._is_read(op)}:
+            self.graph.operators = [op for op in self.graph.operators if op not in idle]
         ends = [*self.graph.inputs, *self.graph.outputs]
         ends += [index for op in self.graph.operators for index in (*op.inputs, *op.outputs) if index >= 0]
         used = {0, *(entry.buffer for entry in self.model.metadata or [])}

@@ -7,7 +7,7 @@ from converter.match.audit import Finding
 from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops import records
-from converter.ops.forms.node import Node
+from converter.ops.forms import Node
 from converter.passes.fusions import unfuse
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from converter.errors import CannotExport, UnliteError
-from converter.ops.forms.emission import UnknownLayer
+from converter.ops.forms import UnknownLayer
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import read
 from converter.tflite.variants import builtin_only

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.ops import records
-from converter.ops.forms.node import Node
+from converter.ops.forms import Node
 from converter.passes.fusions import unfuse
 
 

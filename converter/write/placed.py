@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from converter.blueprints.specs import Blueprint
 from converter.errors import CannotExport
 from converter.match.network import Pair
-from converter.ops.forms.node import Node
+from converter.ops.forms import Node
 from converter.tflite.decode import decode
 from converter.tflite.model import Model, Op, Tensor
 from converter.write.folded import values_of
 from converter.write.splice import Splicing
-
-if TYPE_CHECKING:
-    from converter.ops.forms.steps import Weight
 
 StorageType = Literal["float16", "float32"]
 FLOATS: Mapping[str, Any] = {"FLOAT16": np.float16, "FLOAT32": np.float32}
@@ -44,7 +41,7 @@ class Placed:
         stored = self.tensor.storage.dtype if self.tensor.storage else "nothing"
         if dtype is None and stored not in FLOATS:
             raise CannotExport(
-                f"{self.tensor} of {self.op} is stored as {stored}", hint="--dtype float32 or float16 stores it so"
+                f"{self.tensor} of {self.op} is stored as {stored}", hint="dtype='float32' or 'float16' stores it so"
             )
         return dtype.upper() if dtype else stored
 
@@ -57,7 +54,7 @@ class Placed:
         if not np.isfinite(stored).all():
             raise CannotExport(
                 f"{self.layer}: a weight of {np.abs(self.values).max():.3g} is too large for {kind.lower()}",
-                hint="--dtype float32 has room for it",
+                hint="dtype='float32' has room for it",
             )
         return stored.tobytes()
 
@@ -70,7 +67,7 @@ def placed_of(pair: Pair[Node], plan: Blueprint) -> Iterator[Placed]:
     """
     ours, theirs, values = pair.ours, pair.theirs, values_of(pair.theirs)
     for name, slot in ours.weights.items():
-        weight: Weight = slot.holder
+        weight = slot.holder
         tensor = plan.graph.tensors[weight.tensor]
         if name not in values and not decode(tensor).any():  # a bias of zeros that the model does without
             continue

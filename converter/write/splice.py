@@ -13,8 +13,7 @@ import numpy as np
 
 from converter.errors import CannotExport
 from converter.match.network import Network, Pair
-from converter.ops.forms.emission import Emission, emit
-from converter.ops.forms.node import Node, Value
+from converter.ops.forms import Emission, Node, Value, emit
 from converter.passes.activations import fuse_relus
 from converter.tflite.assembly import Assembly
 from converter.write.comparison import Comparison

@@ -15,7 +15,7 @@ from converter.match.audit import Finding, audit, settings
 from converter.match.canonical import network_of_blueprint
 from converter.match.matching import match
 from converter.match.trace import KerasNetwork, keras_network
-from converter.ops.forms.emission import UnknownLayer
+from converter.ops.forms import UnknownLayer
 from converter.tflite.model import Model
 from converter.write.comparison import Comparison
 from converter.write.placed import FLOATS, Placed, StorageType, place, placed_of, restored

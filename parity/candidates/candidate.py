@@ -5,7 +5,7 @@ from typing import Protocol
 
 from converter.errors import BadCandidate
 from converter.match.network import Network
-from converter.ops.forms.node import Value
+from converter.ops.forms import Value
 from parity.runners.types import Array
 
 

@@ -1,13 +1,14 @@
 """A Keras model as the candidate: run as a whole, or each of its layers alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from converter.errors import BadCandidate
-from converter.match.trace import KerasNetwork, keras_network
-from converter.ops.forms.node import Value
+from converter.match.trace import Call, KerasNetwork, keras_network
+from converter.ops.forms import Value
 from parity.candidates.candidate import check_fit
-from parity.candidates.replay import Play, Replay
+from parity.candidates.replay import Replay
 from parity.runners.keras import compiled
 from parity.runners.types import Array
 
@@ -30,7 +31,7 @@ class KerasCandidate:
         self.name: str = model.name
         self.network = self._traced.network
         self.has_named_outputs = self._traced.has_named_outputs
-        self._replay = Replay(self.network, _plays(self._traced))
+        self._replay = Replay(self.network, _valued(self._traced))
         self._whole = compiled(self._call_model)
         holders = [model, *(holder for call in self._traced.calls for holder in call.holders)]
         self._is_keras_all_through = all(type(holder).__module__.startswith("keras.") for holder in holders)
@@ -63,8 +64,10 @@ class KerasCandidate:
         return list(keras.tree.flatten(self._traced.model(given, training=False)))
 
 
-def _plays(traced: KerasNetwork) -> Iterator[Play]:
+def _valued(traced: KerasNetwork) -> Iterator[Call]:
+    """The calls with the network's values in place of symbolic tensors."""
     for call in traced.calls:
-        outputs = tuple(traced.values[tensor] for tensor in call.outputs)
-        if outputs != tuple(traced.values[tensor] for tensor in call.inputs):  # else it hands on what it gets
-            yield Play(call.name, call.layer, *call.with_operands(traced.values.__getitem__), outputs)
+        inputs, outputs = (tuple(traced.values[x] for x in tensors) for tensors in (call.inputs, call.outputs))
+        if inputs != outputs:  # else it hands on what it gets
+            args, kwargs = call.with_operands(traced.values.__getitem__)
+            yield replace(call, args=args, kwargs=kwargs, inputs=inputs, outputs=outputs)

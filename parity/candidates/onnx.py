@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from converter.errors import BadCandidate
 from converter.extras import importing
-from converter.ops.forms.node import Value
+from converter.ops.forms import Value
 from parity.candidates.candidate import check_fit
 from parity.candidates.onnx_graph import FED, OnnxGraph
 from parity.candidates.onnx_layers import network_of
+from parity.runners.onnx import OnnxRuntime
 from parity.runners.types import Array
 
 
@@ -39,7 +39,7 @@ class OnnxCandidate:
         self.name = path.stem
         self._graph = OnnxGraph(model)
         self.network = network_of(self._graph)
-        self._sessions: dict[tuple[str, ...], Any] = {}
+        self._sessions: dict[tuple[str, ...], OnnxRuntime] = {}
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""
@@ -49,30 +49,14 @@ class OnnxCandidate:
         fed = [name for name, value in graph.values.items() if value in feeds and name not in graph.inputs]
         given |= {FED + name: graph.stored(name, feeds[graph.values[name]]) for name in fed}
         session = self._session(tuple(fed))
-        names = [output.name for output in session.get_outputs()]
-        taken = {entry.name for entry in session.get_inputs()}
-        try:
-            made = session.run(names, {name: array for name, array in given.items() if name in taken})
-        except Exception as error:
-            raise BadCandidate(f"ONNX Runtime cannot run {self.name}: {error}") from error
-        return {graph.values[name]: graph.seen(name, array) for name, array in zip(names, made, strict=True)}
+        made = session.named({name: array for name, array in given.items() if name in session.inputs})
+        return {graph.values[name]: graph.seen(name, array) for name, array in made.items()}
 
     def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """See `Candidate.outputs`."""
         return [made.get(end.value) for end in self.network.outputs]
 
-    def _session(self, fed: tuple[str, ...]) -> Any:
+    def _session(self, fed: tuple[str, ...]) -> OnnxRuntime:
         if fed not in self._sessions:
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
-            # What the optimizer fuses has no result of its own.
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            options.log_severity_level = 3
-            options.intra_op_num_threads = 1
-            try:
-                data = self._graph.observed(fed)
-                self._sessions[fed] = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            except Exception as error:
-                raise BadCandidate(f"ONNX Runtime refuses {self.name}: {error}") from error
+            self._sessions[fed] = OnnxRuntime(self._graph.observed(fed), self.name, is_optimized=False)
         return self._sessions[fed]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.ops.forms.node import Shape, Value
+from converter.ops.forms import Shape, Value
 from parity.runners.types import Array
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]

@@ -6,8 +6,7 @@ from typing import Any
 from converter.errors import BadCandidate
 from converter.match.canonical import Layer, NetworkBuilder
 from converter.match.network import Network
-from converter.ops.forms.layer import View
-from converter.ops.forms.node import Slot
+from converter.ops.forms import Slot, View
 from parity.candidates.onnx_graph import TO_NHWC, OnnxGraph
 
 Described = tuple[str, dict[str, Any], dict[str, Slot]]

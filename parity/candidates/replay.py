@@ -3,30 +3,14 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import BadCandidate
 from converter.match.network import Network
-from converter.ops.forms.node import Value
+from converter.match.trace import Call
+from converter.ops.forms import Value
 from parity.runners.keras import compiled
 from parity.runners.types import Array
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Play:
-    """One call of a layer.
-
-    Attributes:
-        args: Its arguments, with `Value`s in place of tensors.
-        kwargs: As `args`.
-    """
-
-    name: str
-    layer: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    outputs: tuple[Value, ...]
 
 
 class Replay:
@@ -34,13 +18,13 @@ class Replay:
 
     Args:
         network: The same as nodes: their values are what a run gives.
-        plays: The calls of the layers.
+        calls: Of the layers, with `Value`s in place of symbolic tensors.
     """
 
-    def __init__(self, network: Network, plays: Iterable[Play]) -> None:
+    def __init__(self, network: Network, calls: Iterable[Call]) -> None:
         self._inputs = [end.value for end in network.inputs]
-        self._plays = tuple(plays)
-        made = {value for play in self._plays for value in play.outputs}
+        self._calls = tuple(calls)
+        made = {value for call in self._calls for value in call.outputs}
         # Result → what a layer with an activation argument computes before it.
         self._before_activation = {
             node.outputs[0]: node.inputs[0]
@@ -49,8 +33,8 @@ class Replay:
         }
         # Some layers augment pictures unless told not to.
         self._inference = {
-            play: {"training": False} if "training" in inspect.signature(play.layer.call).parameters else {}
-            for play in self._plays
+            call: {"training": False} if "training" in inspect.signature(call.layer.call).parameters else {}
+            for call in self._calls
         }
         self._run = compiled(self._execute)
 
@@ -66,29 +50,27 @@ class Replay:
         given = dict(zip(self._inputs, inputs, strict=True)) | feeds
         known = {value: keras.ops.convert_to_tensor(array) for value, array in given.items()}
         computed: dict[Value, Any] = {}
-        for play in self._plays:
-            for value, made in zip(play.outputs, self._call(play, known, computed), strict=True):
+        for call in self._calls:
+            for value, made in zip(call.outputs, self._call(call, known, computed), strict=True):
                 computed[value] = made
                 known.setdefault(value, made)
         return computed
 
-    def _call(self, play: Play, known: Mapping[Value, Any], computed: dict[Value, Any]) -> list[Any]:
+    def _call(self, call: Call, known: Mapping[Value, Any], computed: dict[Value, Any]) -> list[Any]:
         import keras
 
-        args, kwargs = keras.tree.map_structure(
-            lambda x: known[x] if isinstance(x, Value) else x, (play.args, play.kwargs)
-        )
-        kwargs = kwargs | self._inference[play]
-        before, run = self._before_activation.get(play.outputs[0]), _directly(play.layer)
+        args, kwargs = call.with_operands(known.__getitem__)
+        kwargs |= self._inference[call]
+        before, run = self._before_activation.get(call.outputs[0]), _directly(call.layer)
         try:
             if before is None:
                 return list(keras.tree.flatten(run(*args, **kwargs)))
-            with _linear(play.layer) as activation:
+            with _linear(call.layer) as activation:
                 computed[before] = run(*args, **kwargs)
             return [activation(known.get(before, computed[before]))]
         except Exception as error:
             raise BadCandidate(
-                f"layer {play.name!r} of the candidate raises {type(error).__name__}: {error}"
+                f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}"
             ) from error
 
 

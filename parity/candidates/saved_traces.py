@@ -11,7 +11,7 @@ import numpy as np
 from converter.errors import BadCandidate
 from converter.files import check_output, whole_file
 from converter.match.network import Network
-from converter.ops.forms.node import Value
+from converter.ops.forms import Value
 from parity.runners.types import Array
 
 SUFFIX, FORMAT = ".npz", 1

@@ -6,11 +6,12 @@ from typing import Any
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
 from converter.match.canonical import network_of_blueprint
-from converter.ops.forms.node import Value
+from converter.match.trace import Call
+from converter.ops.forms import Value
 from converter.rebuild.model import rebuild
 from converter.tflite.model import Model
 from parity.candidates.candidate import check_fit
-from parity.candidates.replay import Play, Replay
+from parity.candidates.replay import Replay
 from parity.runners.tracing import TracedReference
 from parity.runners.types import Array
 
@@ -33,7 +34,7 @@ class TfliteCandidate:
         plan = blueprint(model.graph, model.name)
         self.name = plan.name
         self.network = network_of_blueprint(plan)
-        self._replay = Replay(self.network, _plays(plan))
+        self._replay = Replay(self.network, _calls(plan))
         self._litert = TracedReference(model, self.network)
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
@@ -49,8 +50,8 @@ class TfliteCandidate:
         return [made.get(end.value) for end in self.network.outputs]
 
 
-def _plays(plan: Blueprint) -> Iterator[Play]:
+def _calls(plan: Blueprint) -> Iterator[Call]:
     layers: dict[str, Any] = {layer.name: layer for layer in rebuild(plan).layers}
     for spec in plan.specs:
         operands = spec.inputs[0] if len(spec.inputs) == 1 else list(spec.inputs)
-        yield Play(spec.name, layers[spec.name], (operands,), {}, spec.outputs)
+        yield Call(spec.name, layers[spec.name], (operands,), {}, spec.inputs, spec.outputs)

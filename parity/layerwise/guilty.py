@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 Culprit = Callable[[LayerResult], str | None]
 
 
-def _first_without_partner(matching: Matching) -> Guilty | None:
+def first_without_partner(matching: Matching) -> Guilty | None:
+    """The first layer of the original that the candidate does not have."""
     if not matching.open_ours:
         return None
     node = matching.open_ours[0]

@@ -12,7 +12,7 @@ import numpy as np
 
 from converter.match.matching import Match, Matching
 from converter.match.network import Network, Pair
-from converter.ops.forms.node import Node, Value
+from converter.ops.forms import Node, Value
 from converter.tflite.decode import decode
 from parity.candidates.candidate import Candidate
 from parity.layerwise.original import Original, Progress

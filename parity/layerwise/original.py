@@ -8,7 +8,7 @@ from converter.blueprints.specs import Blueprint
 from converter.match.canonical import network_of_blueprint
 from converter.match.network import Network
 from converter.match.transfer import Plan
-from converter.ops.forms.node import Value
+from converter.ops.forms import Value
 from converter.tflite.model import Model
 from parity.inputs.check import check_inputs
 from parity.inputs.seeded import seeded_inputs

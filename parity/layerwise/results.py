@@ -1,6 +1,6 @@
 """What a comparison layer by layer gives."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.match.audit import Finding
@@ -48,19 +48,10 @@ class LayerResult:
 
     def as_dict(self, index: int) -> dict[str, Any]:
         """For JSON; `index` is the depth."""
-        return {
-            "index": index,
-            "tensor": self.tensor,
-            "op": self.op,
-            "layer": self.layer,
-            "shape": list(self.shape),
-            "span": self.span,
-            "spread": self.spread,
-            "limit": self.limit,
-            "chained_limit": self.chained_limit,
-            "chained": self.chained.as_dict() if self.chained else None,
-            "isolated": self.isolated.as_dict() if self.isolated else None,
-        }
+        plain = ("tensor", "op", "layer", "shape", "span", "spread", "limit", "chained_limit")
+        modes = {"chained": self.chained, "isolated": self.isolated}
+        made = {"index": index} | {name: getattr(self, name) for name in plain}
+        return made | {"shape": list(self.shape)} | {name: mode and mode.as_dict() for name, mode in modes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class Guilty:
 
     def as_dict(self) -> dict[str, str]:
         """For JSON."""
-        return {"layer": self.layer, "tensor": self.tensor, "op": self.op, "mode": self.mode, "why": self.why}
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from math import sqrt
 
 from converter.match.network import Network
 from converter.ops import records
-from converter.ops.forms.node import Node, Shape, Value
+from converter.ops.forms import Node, Shape, Value
 from parity.outputs.compare import CEILING, RELATIVE, SPREADS
 
 # `RELATIVE` is 16 roundings of the largest value. A sum of n numbers, one after the other, is off by about the

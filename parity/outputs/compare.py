@@ -1,6 +1,6 @@
 """Measure, then judge. Absence, another shape and non-finite numbers are outcomes, and never pass."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -61,15 +61,7 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which has no NaN."""
         error = None if np.isnan(self.error) else self.error
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "error": error,
-            "spread": self.spread,
-            "span": self.span,
-            "limit": self.limit,
-            "verdict": self.verdict.value,
-        }
+        return asdict(self) | {"shape": list(self.shape), "error": error, "verdict": self.verdict.value}
 
 
 def compare(name: str, candidate: Array | None, plain: Array, other: Array, *, kernel_error: float = 0.0) -> Comparison:

@@ -49,16 +49,9 @@ class Verification:
 
 
 class Truth:
-    """A file as LiteRT runs it: what any number of candidates are compared with. No input is run twice.
-
-    Args:
-        model: The file.
+    """A file as `Reference` runs it: what any number of candidates are compared with. No input is run twice.
 
     Attributes:
-        plain: See `parity.runners.reference.Reference`.
-        xnnpack: See there.
-        nudged: See there.
-        notes: See there.
         names: The outputs'.
     """
 

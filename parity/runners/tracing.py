@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converter.match.network import Network
-from converter.ops.forms.node import Value
+from converter.ops.forms import Value
 from converter.passes.activations import unfused
 from converter.tflite.model import Model
 from converter.tflite.variants import TRANSPOSE_BIAS, builtin_only

@@ -3,7 +3,6 @@
 Nothing of the checkout's packages is imported here, lest it stand in for what the wheel lacks.
 """
 
-import argparse
 import base64
 import gzip
 import os
@@ -12,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -22,7 +21,7 @@ import pytest
 import converter
 import parity
 import unlite
-from unlite.commands.main import build_parser
+from unlite.commands.main import VERBS
 from unlite.detection.drawn import DrawnHand, draw
 
 pytestmark = pytest.mark.wheel
@@ -91,15 +90,6 @@ JOBS: dict[str, Sequence[Job]] = {
 }
 
 
-def verbs(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
-    """Every command that the parser knows, those of a command included."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, inner in action.choices.items():
-                yield f"{before}{name}"
-                yield from verbs(inner, f"{before}{name} ")
-
-
 def not_installed(names: Iterable[str], packages: Path) -> list[str]:
     """Which of the checkout's files are missing from a folder of packages, or others there."""
     return [
@@ -160,7 +150,8 @@ def test_file_that_is_not_installed_is_found(tmp_path: Path) -> None:
 
 
 def test_every_command_has_a_job() -> None:
-    assert set(verbs(build_parser())) == set(JOBS)
+    inner = {f"{verb.name} {each.name}" for verb in VERBS for each in verb.verbs}
+    assert {verb.name for verb in VERBS} | inner == set(JOBS)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """`unlite convert`: convert, verify, save; nothing is written before everything else is done."""
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import converter
 import parity
@@ -12,8 +11,6 @@ from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, Result, 
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from parity.outputs.verification import Verification
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,56 +21,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", **JSON)
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What came of it.
-
-    Attributes:
-        name: The original's.
-        layers: Number of layers.
-        parameters: Number of weights.
-        verification: The comparison; None if not asked for.
-        output: Where the model was written; None if it does not agree.
-    """
-
-    name: str
-    layers: int
-    parameters: int
-    verification: "Verification | None"
-    output: Path | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "model": self.name,
-            "output": str(self.output) if self.output else None,
-            "layers": self.layers,
-            "parameters": self.parameters,
-            "verification": self.verification.as_dict() if self.verification else None,
-        }
-
-    def show(self, console: "Console") -> None:
-        """For people."""
-        from parity.report.text import print_verification
-
-        if self.verification:
-            print_verification(console, self.verification)
-        else:
-            console.print("not verified")
-        if self.output:
-            console.print(f"wrote {self.output}: {self.layers} layers, {self.parameters:,} parameters")
-        else:
-            console.print("nothing was written; --no-verify writes the model as it is")
-
-
 def run(arguments: argparse.Namespace) -> Result:
     """Convert."""
     output = arguments.output or Path(f"{Path(arguments.model).stem}.keras")
-    made = convert(arguments.model, output, verify=not arguments.no_verify)
-    return Result(made.as_dict, made.show, made.output is not None)
+    return convert(arguments.model, output, verify=not arguments.no_verify)
 
 
-def convert(source: str, output: Path, *, verify: bool = True) -> Conversion:
+def convert(source: str, output: Path, *, verify: bool = True) -> Result:
     """Convert a file, and write the model if it agrees.
 
     Args:
@@ -93,8 +47,28 @@ def convert(source: str, output: Path, *, verify: bool = True) -> Conversion:
         if agrees:
             progress(f"saving {output}")
             converter.save(model, output)
-        written = output if agrees else None
-        return Conversion(original.name, len(model.layers), model.count_params(), verification, written)
+        layers, parameters = len(model.layers), model.count_params()
+
+    def show(console: "Console") -> None:
+        from parity.report.text import print_verification
+
+        if verification:
+            print_verification(console, verification)
+        else:
+            console.print("not verified")
+        if agrees:
+            console.print(f"wrote {output}: {layers} layers, {parameters:,} parameters")
+        else:
+            console.print("nothing was written; --no-verify writes the model as it is")
+
+    document = {
+        "model": original.name,
+        "output": str(output) if agrees else None,
+        "layers": layers,
+        "parameters": parameters,
+        "verification": verification.as_dict() if verification else None,
+    }
+    return Result(lambda: document, show, agrees)
 
 
 VERB = Verb("convert", "Convert a model to .keras, and verify that it computes the same.", add_options, run)

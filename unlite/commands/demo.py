@@ -2,17 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from converter.errors import OutputNotWritten
 from converter.extras import check_extra
 from unlite.commands import inspect
 from unlite.commands.convert import convert
 from unlite.commands.frame import Result, Verb, find, working
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 NAME = "palm_detection_full"
 SIZE, WHITE = 480, (255, 255, 255)
@@ -43,7 +38,7 @@ def run(arguments: argparse.Namespace) -> Result:
     console.print(f"\n$ unlite convert {NAME} -o {target}", style="bold")
     made = convert(NAME, target)
     made.show(console)
-    if not made.output:
+    if not made.ok:
         return Result(ok=False)
     console.print(f"\n{target} and the original look at hands drawn by code", style="bold")
     with working("looking"):
@@ -76,14 +71,11 @@ def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
         both = finder(picture), against(picture)
         apart = difference(*both)
         is_same, count = is_same and apart.is_same, count + len(apart.pairs)
-        lines.append(f"a hand of {scale:.0%} of the picture: {_found(both[0].scores)}; {apart}")
+        seen = " and ".join(f"palm with score {score:.3f}" for score in both[0].scores) or "nothing"
+        lines.append(f"a hand of {scale:.0%} of the picture: {seen}; {apart}")
         images.append(side_by_side(picture, both, (finder.name, against.name), apart))
     stacked(images).save(target)
     return "\n".join([*lines, f"drawn into {target}"]), is_same and count > 0
-
-
-def _found(scores: "NDArray[np.float32]") -> str:
-    return " and ".join(f"palm with score {score:.3f}" for score in scores) or "nothing"
 
 
 VERB = Verb("demo", "Convert MediaPipe's palm detector, verify it, and let both models find hands.", add_options, run)

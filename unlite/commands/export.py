@@ -1,7 +1,7 @@
 """`unlite export`: write, compare with the Keras model, save; nothing is written before everything else is done."""
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ from unlite.commands.frame import JSON, NO_VERIFY, Progress, Result, Verb, count
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from converter.tflite.model import Graph, Model
+    from converter.tflite.model import Model
     from converter.write.export import Exported
     from parity.outputs.verification import Truth, Verification
-    from parity.runners.types import Array
 
 SEEDS, SHOWN_CHANGES = 8, 8
+INT8 = ("int8", "dynamic")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,21 +63,18 @@ def run(arguments: argparse.Namespace) -> Result:
         progress("loading the model")
         model = load_model(arguments.candidate)
         files = _write(original, model, arguments, progress)
-        is_original = original is not None and files.data == bytes(original.data)
-        made = Export(files, is_original=is_original, is_int8=arguments.dtype in ("int8", "dynamic"))
-        if not arguments.no_verify:
-            made = _compared(made, model, arguments, progress)
-        if made.ok:
+        compared = Compared() if arguments.no_verify else _compare(files, model, arguments, progress)
+        if compared.ok:
             with whole_file(output) as whole:
                 whole.write_bytes(files.data)
-    document = made.as_dict() | {"output": str(output) if made.ok else None}
-    return Result(lambda: document, partial(made.show, output), made.ok)
+    is_unchanged = original is not None and files.data == bytes(original.data)
+    return _result(files, _notes(files, arguments.dtype), compared, output, is_unchanged=is_unchanged)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Contradictions, and what is not installed, are said before the model is loaded."""
     dtype, representative = arguments.dtype, arguments.representative
-    if representative and dtype not in ("int8", "dynamic"):
+    if representative and dtype not in INT8:
         raise BadInput("--representative shows what int8 has to cover", hint="--dtype int8, or dynamic")
     if arguments.onnx and (dtype or arguments.builtin_only):
         raise BadInput("--onnx writes float32 and operators of its own: --dtype and --builtin-only are for .tflite")
@@ -87,7 +84,7 @@ def _check(arguments: argparse.Namespace) -> None:
         check_extra("detect", "--representative with a folder")
     if arguments.onnx:
         check_extra("onnx", "--onnx")
-    if dtype in ("int8", "dynamic"):
+    if dtype in INT8:
         check_extra("quantize", f"--dtype {dtype}")
     if dtype == "int8" and not representative:
         raise BadInput(
@@ -100,46 +97,11 @@ def _write(original: "Model | None", model: Any, arguments: argparse.Namespace, 
     from converter.write.export import Form, export
     from unlite.detection.representative import load_representative
 
-    def representative(graph: "Graph") -> "list[list[Array]]":
-        return load_representative(arguments.representative, graph) if arguments.representative else []
-
+    given = arguments.representative
+    representative = partial(load_representative, given) if given else None
     dtype: Any = "onnx" if arguments.onnx else arguments.dtype
     form = Form(dtype, only_builtin=arguments.builtin_only, allow_changes=arguments.allow_changes)
     return export(original, model, form, representative, progress)
-
-
-def _compared(made: "Export", model: Any, arguments: argparse.Namespace, progress: Progress) -> "Export":
-    from parity.outputs.onnx import verify_onnx
-    from parity.outputs.verification import Truth, remembering, verify
-    from parity.runners.keras import keras_runner
-
-    made.files.check_comparable()
-    truth, candidate = Truth(made.files.exact), remembering(keras_runner(model))
-    verification = verify(truth, candidate, SEEDS, counted("verifying, input", progress))
-    if verification.ok and arguments.onnx:
-        say = counted("verifying in ONNX Runtime, input", progress)
-        verification = verify_onnx(truth, candidate, made.files.data, verification, say)
-    elif verification.ok and not made.unmeasured:
-        progress("measuring what storage rounds off")
-        made = replace(made, rounding=_rounding(truth, made.files))
-    return replace(made, verification=verification)
-
-
-def _rounding(truth: "Truth", files: "Exported") -> "tuple[Rounding, ...]":
-    import numpy as np
-
-    from converter.tflite.reader import read
-    from parity.inputs.seeded import seeded_inputs
-    from parity.outputs.verification import Truth
-
-    inputs = files.inputs or seeded_inputs(truth.model.graph, SEEDS)
-    stored = truth if files.data == bytes(truth.model.data) else Truth(read(files.data))
-    exact, rounded = ([each.plain(x) for x in inputs] for each in (truth, stored))
-    made = []
-    for place, name in enumerate(truth.names):
-        values, others = (np.stack([outputs[place] for outputs in run]) for run in (exact, rounded))
-        made.append(Rounding(name, float(np.abs(values - others).max()), float(np.ptp(values))))
-    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,91 +120,118 @@ class Rounding:
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """What came of it.
+class Compared:
+    """The comparisons that were asked for.
 
     Attributes:
-        files: What was written.
-        is_original: Whether the new file is the original, byte for byte.
-        is_int8: Whether it was quantized.
-        verification: The file with float32 weights against the Keras model; None if not asked for.
-        rounding: Per output; empty if not asked for.
+        verification: The file with float32 weights against the Keras model.
+        rounding: Per output.
     """
 
-    files: "Exported"
-    is_original: bool
-    is_int8: bool
     verification: "Verification | None" = None
     rounding: tuple[Rounding, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether it was written."""
+        """Whether nothing speaks against writing the file."""
         return self.verification is None or self.verification.ok
-
-    @property
-    def unmeasured(self) -> list[str]:
-        """Operators for which LiteRT has no kernel, so that what int8 rounds off cannot be measured."""
-        from converter.tflite.variants import TRANSPOSE_BIAS
-
-        ops = self.files.exact.graph.ops if self.is_int8 else ()
-        return sorted({op.kind for op in ops if op.is_custom and op.kind != TRANSPOSE_BIAS})
-
-    @property
-    def notes(self) -> list[str]:
-        """What was done otherwise than asked, and what was not measured."""
-        made = list(self.files.notes)
-        if self.unmeasured:
-            kinds = ", ".join(self.unmeasured)
-            made.append(f"what int8 rounds off is not measured: LiteRT has no kernel for {kinds}")
-        elif self.is_int8 and not self.files.inputs:
-            made.append(
-                "what int8 rounds off is measured on random numbers; --representative shows what the model sees"
-            )
-        return made
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "ok": self.ok,
-            "bytes": len(self.files.data),
-            "unchanged": self.is_original,
-            "changes": list(self.files.changes),
-            "notes": self.notes,
-            "verification": self.verification.as_dict() if self.verification else None,
-            "rounding": [{"name": r.name, "error": r.error, "span": r.span} for r in self.rounding],
-        }
+        verification = self.verification.as_dict() if self.verification else None
+        return {"verification": verification, "rounding": [asdict(each) for each in self.rounding]}
 
-    def show(self, output: Path, console: "Console") -> None:
-        """For people."""
+
+def _compare(files: "Exported", model: Any, arguments: argparse.Namespace, progress: Progress) -> Compared:
+    from parity.outputs.onnx import verify_onnx
+    from parity.outputs.verification import Truth, remembering, verify
+    from parity.runners.keras import keras_runner
+
+    files.check_comparable()
+    truth, candidate = Truth(files.exact), remembering(keras_runner(model))
+    verification = verify(truth, candidate, SEEDS, counted("verifying, input", progress))
+    if verification.ok and arguments.onnx:
+        say = counted("verifying in ONNX Runtime, input", progress)
+        return Compared(verify_onnx(truth, candidate, files.data, verification, say))
+    if not verification.ok or _unmeasured(files, arguments.dtype):
+        return Compared(verification)
+    progress("measuring what storage rounds off")
+    return Compared(verification, _rounding(truth, files))
+
+
+def _rounding(truth: "Truth", files: "Exported") -> tuple[Rounding, ...]:
+    import numpy as np
+
+    from parity.inputs.seeded import seeded_inputs
+    from parity.outputs.verification import Truth
+
+    inputs = files.inputs or seeded_inputs(truth.model.graph, SEEDS)
+    stored = truth if files.data == bytes(truth.model.data) else Truth(converter.read(files.data))
+    exact, rounded = ([each.plain(x) for x in inputs] for each in (truth, stored))
+    made = []
+    for place, name in enumerate(truth.names):
+        values, others = (np.stack([outputs[place] for outputs in run]) for run in (exact, rounded))
+        made.append(Rounding(name, float(np.abs(values - others).max()), float(np.ptp(values))))
+    return tuple(made)
+
+
+def _unmeasured(files: "Exported", dtype: str | None) -> list[str]:
+    """Operators for which LiteRT has no kernel, so that what int8 rounds off cannot be measured."""
+    from converter.tflite.variants import TRANSPOSE_BIAS
+
+    ops = files.exact.graph.ops if dtype in INT8 else ()
+    return sorted({op.kind for op in ops if op.is_custom and op.kind != TRANSPOSE_BIAS})
+
+
+def _notes(files: "Exported", dtype: str | None) -> list[str]:
+    """What was done otherwise than asked, and what could not be measured."""
+    notes = list(files.notes)
+    if kinds := ", ".join(_unmeasured(files, dtype)):
+        notes.append(f"what int8 rounds off is not measured: LiteRT has no kernel for {kinds}")
+    elif dtype in INT8 and not files.inputs:
+        shown = "--representative shows what the model sees"
+        notes.append(f"what int8 rounds off is measured on random numbers; {shown}")
+    return notes
+
+
+def _result(files: "Exported", notes: list[str], compared: Compared, output: Path, *, is_unchanged: bool) -> Result:
+    def show(console: "Console") -> None:
         from parity.report.text import print_verification
 
-        for note in self.notes:
-            console.print(note)
-        changes = self.files.changes
-        for change in changes[:SHOWN_CHANGES]:
-            console.print(f"changed: {change}")
-        if len(changes) > SHOWN_CHANGES:
-            console.print(f"… and {len(changes) - SHOWN_CHANGES} more changes; --json lists all")
-        if self.verification:
-            print_verification(console, self.verification, "model")
-        for r in self.rounding:
+        left_out = len(files.changes) - SHOWN_CHANGES
+        more = [f"… and {left_out} more changes; --json lists all"] if left_out > 0 else []
+        for line in (*notes, *(f"changed: {change}" for change in files.changes[:SHOWN_CHANGES]), *more):
+            console.print(line)
+        if compared.verification:
+            print_verification(console, compared.verification, "model")
+        for r in compared.rounding:
             if r.error:
                 share = r.error / r.span if r.span else 0.0
                 console.print(f"{r.name}: storage rounds off up to {r.error:.2e}, {share:.1e} of its range")
-        if self.ok:
-            console.print(f"wrote {output}: {self._what}, {len(self.files.data) / 1e6:.2f} MB")
+        if compared.ok:
+            what = _what(files, is_unchanged=is_unchanged)
+            console.print(f"wrote {output}: {what}, {len(files.data) / 1e6:.2f} MB")
         else:
             console.print("nothing was written; --no-verify writes the file as it is")
 
-    @property
-    def _what(self) -> str:
-        if self.is_original:
-            return "the original, byte for byte"
-        if self.files.is_anew:
-            return "a graph of its own"
-        spliced = ", and new operators for what has changed" if self.files.changes else ""
-        return f"the original's graph with the model's weights{spliced}"
+    document = {
+        "ok": compared.ok,
+        "bytes": len(files.data),
+        "unchanged": is_unchanged,
+        "changes": list(files.changes),
+        "notes": notes,
+    }
+    written = str(output) if compared.ok else None
+    return Result(lambda: document | compared.as_dict() | {"output": written}, show, compared.ok)
+
+
+def _what(files: "Exported", *, is_unchanged: bool) -> str:
+    if is_unchanged:
+        return "the original, byte for byte"
+    if files.is_anew:
+        return "a graph of its own"
+    spliced = ", and new operators for what has changed" if files.changes else ""
+    return f"the original's graph with the model's weights{spliced}"
 
 
 VERB = Verb("export", "Write a Keras model back into the file that it was made from.", add_options, run)

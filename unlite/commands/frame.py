@@ -57,7 +57,7 @@ class Verb:
 
     name: str
     text: str
-    add_options: Callable[[argparse.ArgumentParser], None]
+    add_options: Callable[[argparse.ArgumentParser], Any]
     run: Callable[[argparse.Namespace], Result]
     verbs: "tuple[Verb, ...]" = ()
 

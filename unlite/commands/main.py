@@ -110,9 +110,8 @@ def _add(subparsers: Any, verbs: tuple[Verb, ...]) -> None:
     from rich_argparse import RichHelpFormatter
 
     for verb in verbs:
-        made = subparsers.add_parser(
-            verb.name, help=verb.text, description=verb.text, formatter_class=RichHelpFormatter
-        )
+        about = {"help": verb.text, "description": verb.text, "formatter_class": RichHelpFormatter}
+        made = subparsers.add_parser(verb.name, **about)
         made.set_defaults(run=verb.run)
         verb.add_options(made)
         if verb.verbs:

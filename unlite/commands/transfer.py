@@ -2,24 +2,12 @@
 
 import argparse
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import converter
 from converter.files import check_output, whole_file
-from unlite.commands.frame import (
-    JSON,
-    KERAS_OUTPUT,
-    MODEL,
-    NO_VERIFY,
-    OVERRIDES,
-    Progress,
-    Result,
-    Verb,
-    find,
-    working,
-)
+from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, OVERRIDES, Result, Verb, find, working
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +15,7 @@ if TYPE_CHECKING:
     from converter.match.transfer import Plan
     from converter.tflite.model import Model
     from parity.layerwise.results import ParityReport
+    from unlite.commands.frame import Progress
 
 NOTES_SHOWN = 3
 
@@ -43,57 +32,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-unfed", action="append", default=[], metavar="PATTERN", help=text)
     parser.add_argument("--no-verify", **NO_VERIFY)
     parser.add_argument("--json", **JSON)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it.
-
-    Attributes:
-        report: The comparison; None if there was none.
-        output: Where the model was written; None if it does not agree.
-    """
-
-    plan: "Plan"
-    report: "ParityReport | None"
-    output: Path | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        assignments = [
-            {
-                "variable": a.path,
-                "tensor": a.tensor.name if a.tensor else None,
-                "layout": a.layout.name if a.tensor else None,
-                "matched_by": a.why.value,
-                "note": a.note,
-            }
-            for a in self.plan.assignments
-        ]
-        report = self.report.as_dict() if self.report else None
-        rest = {"assignments": assignments, "notes": list(self.plan.notes), "parity": report}
-        return {"ok": self.output is not None} | rest
-
-    def show(self, console: "Console") -> None:
-        """What went where, what did not, and the comparison."""
-        from parity.report.text import print_parity
-
-        assignments, notes = self.plan.assignments, self.plan.notes
-        counts = Counter(assignment.why.value for assignment in assignments)
-        ways = ", ".join(f"{count} by {why}" for why, count in counts.items())
-        console.print(f"{len(assignments)} variables matched: {ways}", style="bold")
-        for note, count in Counter(assignment.note for assignment in assignments if assignment.note).items():
-            console.print(f"  {count} variables: {note}")
-        if len(notes) > NOTES_SHOWN:
-            notes = (f"{len(notes)} notes (--json has them), among them: {notes[0]}",)
-        for note in notes:
-            console.print(f"  {note}")
-        if self.output:
-            console.print(f"wrote {self.output}", style="green")
-        if self.report:
-            print_parity(console, self.report)
-        if not self.output:
-            console.print("nothing was written; --no-verify writes the model as it is")
 
 
 def run(arguments: argparse.Namespace) -> Result:
@@ -124,15 +62,58 @@ def run(arguments: argparse.Namespace) -> Result:
         if agrees:
             progress(f"saving {output}")
             converter.save(model, output)
-    made = Outcome(plan, report, output if agrees else None)
-    return Result(made.as_dict, made.show, agrees)
+    return _result(plan, report, output if agrees else None)
 
 
-def _compared(original: "Model", plan: "Plan", progress: Progress) -> "ParityReport":
+def _result(plan: "Plan", report: "ParityReport | None", output: Path | None) -> Result:
+    def show(console: "Console") -> None:
+        from parity.report.text import print_parity
+
+        _show_plan(console, plan)
+        if output:
+            console.print(f"wrote {output}", style="green")
+        if report:
+            print_parity(console, report)
+        if not output:
+            console.print("nothing was written; --no-verify writes the model as it is")
+
+    rest = {"notes": list(plan.notes), "parity": report.as_dict() if report else None}
+    document = {"ok": output is not None, "assignments": _assignments(plan)} | rest
+    return Result(lambda: document, show, output is not None)
+
+
+def _assignments(plan: "Plan") -> list[dict[str, Any]]:
+    return [
+        {
+            "variable": a.path,
+            "tensor": a.tensor.name if a.tensor else None,
+            "layout": a.layout.name if a.tensor else None,
+            "matched_by": a.why.value,
+            "note": a.note,
+        }
+        for a in plan.assignments
+    ]
+
+
+def _show_plan(console: "Console", plan: "Plan") -> None:
+    """What went where, and what did not."""
+    counts = Counter(assignment.why.value for assignment in plan.assignments)
+    ways = ", ".join(f"{count} by {why}" for why, count in counts.items())
+    console.print(f"{len(plan.assignments)} variables matched: {ways}", style="bold")
+    for note, count in Counter(assignment.note for assignment in plan.assignments if assignment.note).items():
+        console.print(f"  {count} variables: {note}")
+    notes = plan.notes
+    if len(notes) > NOTES_SHOWN:
+        notes = (f"{len(notes)} notes (--json has them), among them: {notes[0]}",)
+    for note in notes:
+        console.print(f"  {note}")
+
+
+def _compared(original: "Model", plan: "Plan", progress: "Progress") -> "ParityReport":
     """Layer by layer, with what the plan has found out."""
     from parity.candidates.keras import KerasCandidate
+    from parity.layerwise.check import report
     from parity.layerwise.original import run_original
-    from parity.layerwise.report import report
 
     candidate = KerasCandidate(plan.candidate.model, plan.candidate)
     run = run_original(original, plan=plan, progress=progress)

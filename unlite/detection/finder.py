@@ -157,10 +157,7 @@ class Difference:
             "text": str(self),
             "only_first": list(self.only_first),
             "only_second": list(self.only_second),
-            "largest_difference": {
-                name: _finite(value)
-                for name, value in (("box", self.box), ("keypoint", self.keypoint), ("score", self.score))
-            },
+            "largest_difference": {name: _finite(getattr(self, name)) for name in ("box", "keypoint", "score")},
         }
 
 

@@ -133,11 +133,7 @@ def test_audit_knows_every_fault_that_is_no_weight(fault: str) -> None:
     model, plan = transferred("palm_192")
     mutant = next(mutant for mutant in mutants.mutants(model) if mutant.fault == fault)
     found = messages(mutant.build(), original("palm_192"))
-    ours = {
-        pair.ours.name
-        for pair in plan.matching.matches
-        if pair.ours and pair.theirs and set(pair.theirs.layers) & set(mutant.layers)
-    }
+    ours = {pair.ours.name for pair in plan.matching.pairs() if set(pair.theirs.layers) & set(mutant.layers)}
     named = mutant.layers + tuple(ours)
     # As a whole word: conv2d_1 is not conv2d_12.
     assert any(re.search(rf"\b{re.escape(name)}\b", line) for line in found for name in named), (mutant, found)

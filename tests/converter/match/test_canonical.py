@@ -12,8 +12,8 @@ from converter.match.trace import keras_network
 from converter.match.transfer import transfer
 from fixtures.builder import Builder
 from parity.candidates.keras import KerasCandidate
+from parity.layerwise.check import report
 from parity.layerwise.original import run_original
-from parity.layerwise.report import report
 from tests.lazy import keras, layers, odd_layers
 from tests.networks import plan_for, randomized
 

@@ -12,13 +12,18 @@ from converter.match.trace import keras_network
 from fixtures.siblings import siblings_file
 from tests import models
 from tests.lazy import architectures, keras, layers
-from tests.networks import original, plan_for
+from tests.networks import original, plan_for, siblings
 
 pytestmark = pytest.mark.one_setting
 
 
 def matched(file: Any, model: Any) -> Matching:
     return match(network_of_blueprint(converter.blueprint(file.graph)), keras_network(model).network)
+
+
+def with_weights(found: Matching) -> dict[str, str]:
+    """The model's layer → the file's."""
+    return {pair.theirs.name: pair.ours.name for pair in found.pairs() if pair.ours.weights}
 
 
 def with_names(model: Any, rename: Any) -> tuple[Any, dict[str, str]]:
@@ -51,23 +56,18 @@ def test_topology_finds_the_layers_of_another_persons_palm_detector() -> None:
     rng = random.Random(1)  # noqa: S311
     named = architectures.palm_192()
     shuffled, truth = with_names(named, lambda _: f"x{rng.randrange(10**12)}")
-    expected = {m.theirs.name: m.ours.name for m in matched(original("palm_192"), named).matches if m.ours and m.theirs}
-    found = {m.theirs.name: m.ours.name for m in matched(original("palm_192"), shuffled).matches if m.ours and m.theirs}
+    expected, found = (
+        {pair.theirs.name: pair.ours.name for pair in matched(original("palm_192"), model).pairs()}
+        for model in (named, shuffled)
+    )
     assert len(expected) > 100
     assert {truth[theirs]: ours for theirs, ours in found.items() if theirs in truth}.items() <= expected.items()
     assert len(found) == len(expected)
 
 
-def siblings(first: str | None = None, second: str | None = None) -> Any:
-    """Two convolutions that nothing but their names tells apart."""
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in (first, second)]
-    return keras.Model(inputs, layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
-
-
 def test_siblings_are_reported_not_guessed() -> None:
     file = converter.read(siblings_file("left", "right"))
-    found = matched(file, siblings())
+    found = matched(file, siblings(None, None))
     assert {m.ours.name for m in found.matches if m.ours and m.ours.weights} == {"end"}
     assert set(found.ambiguous) == {"left", "right"}
     assert all(len(candidates) == 2 for candidates in found.ambiguous.values())
@@ -76,18 +76,16 @@ def test_siblings_are_reported_not_guessed() -> None:
 @pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
 def test_names_tell_siblings_apart(order: tuple[str, str]) -> None:
     file = converter.read(siblings_file("left", "right"))
-    found = [m for m in matched(file, siblings(*order)).matches if m.ours and m.theirs and m.ours.weights]
-    assert all(m.ours and m.theirs and m.ours.name == m.theirs.name for m in found)
+    found = with_weights(matched(file, siblings(*order)))
+    assert all(theirs == ours for theirs, ours in found.items())
     assert len(found) == 3
 
 
 def test_counted_names_need_not_agree() -> None:
     """Keras goes on counting from model to model; the order counts."""
     file = converter.read(siblings_file("conv2d", "conv2d_1"))
-    found = [m for m in matched(file, siblings("conv2d_57", "conv2d_58")).matches if m.ours and m.theirs]
-    pairs = {m.ours.name: m.theirs.name for m in found if m.ours and m.theirs and m.ours.weights}
-    assert pairs["conv2d"] == "conv2d_57"
-    assert pairs["conv2d_1"] == "conv2d_58"
+    pairs = with_weights(matched(file, siblings("conv2d_57", "conv2d_58")))
+    assert (pairs["conv2d_57"], pairs["conv2d_58"]) == ("conv2d", "conv2d_1")
 
 
 def test_misleading_numbers_do_not_beat_the_graph() -> None:
@@ -97,12 +95,8 @@ def test_misleading_numbers_do_not_beat_the_graph() -> None:
     backwards = dict(zip(numbers, [f"conv2d_{900 - i}" for i in range(len(numbers))], strict=True))
     plain = matched(original("blaze_face"), model)
     misled, truth = with_names(model, lambda name: backwards.get(name, name))
-    expected = {m.theirs.name: m.ours.name for m in plain.matches if m.ours and m.theirs and m.ours.weights}
-    found = {
-        m.theirs.name: m.ours.name
-        for m in matched(original("blaze_face"), misled).matches
-        if m.ours and m.theirs and m.ours.weights
-    }
+    expected = with_weights(plain)
+    found = with_weights(matched(original("blaze_face"), misled))
     assert len(expected) > 30
     assert {truth[theirs]: ours for theirs, ours in found.items()} == expected
 

@@ -13,8 +13,8 @@ from converter.match.overrides import Override, read_overrides, starter_table
 from converter.match.transfer import transfer
 from converter.tflite.decode import decode
 from fixtures.siblings import siblings_file
-from tests.lazy import keras, layers
-from tests.networks import plan_for
+from tests.lazy import keras
+from tests.networks import plan_for, siblings
 
 pytestmark = pytest.mark.one_setting
 
@@ -22,9 +22,7 @@ FILE = siblings_file("left", "right")
 
 
 def nameless() -> Any:
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("a", "b")]
-    return keras.Model(inputs, layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
+    return siblings("a", "b")
 
 
 def row(tensor: str = "left/Kernel", variable: str = "a/kernel", layout: str | None = None) -> Override:

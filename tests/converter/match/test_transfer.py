@@ -11,20 +11,12 @@ from converter.match.identity import identity_variance
 from converter.match.transfer import transfer
 from fixtures.siblings import siblings_file
 from parity.candidates.keras import KerasCandidate
-from parity.layerwise.report import report
+from parity.layerwise.check import report
 from parity.outputs.compare import RELATIVE, SPREADS
 from tests.lazy import architectures, keras, layers
-from tests.networks import TRANSFERS, has_run, original, plan_for, randomized, transferred
+from tests.networks import TRANSFERS, has_run, original, plan_for, randomized, siblings, transferred
 
 FILE = siblings_file("left", "right")
-
-
-def a_model(**heads: Any) -> Any:
-    """The layers of `siblings_file`; `heads` are other settings of the last one."""
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
-    end = layers.Conv2D(**({"filters": 2, "kernel_size": 1, "name": "end"} | heads))
-    return keras.Model(inputs, end(layers.Add()(both)))
 
 
 @pytest.mark.parametrize("name", TRANSFERS)
@@ -73,10 +65,9 @@ def test_identity_variance_makes_every_channel_exact(epsilon: float, channels: i
 
 def test_batch_normalization_after_a_bias() -> None:
     """The convolution keeps the file's bias, and the normalization adds nothing."""
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
-    x = layers.BatchNormalization(epsilon=0.01, name="norm")(layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
-    model = randomized(keras.Model(inputs, x))
+    before = siblings()
+    x = layers.BatchNormalization(epsilon=0.01, name="norm")(before.output)
+    model = randomized(keras.Model(before.input, x))
     transfer(plan_for(model, converter.read(FILE)))
     assert not keras.ops.convert_to_numpy(model.get_layer("norm").beta).any()
     assert keras.ops.convert_to_numpy(model.get_layer("end").bias).any()
@@ -97,7 +88,7 @@ def test_missing_bias_in_the_file_is_zero() -> None:
 
 
 def test_leftovers_are_listed_together_and_nothing_is_touched() -> None:
-    model = randomized(a_model(filters=7))
+    model = randomized(siblings(filters=7))
     before = model.get_weights()
     plan = plan_for(model, converter.read(FILE))
     with pytest.raises(PlanIncomplete) as caught:
@@ -111,7 +102,7 @@ def test_leftovers_are_listed_together_and_nothing_is_touched() -> None:
 
 @pytest.mark.parametrize("pattern", ["end", "end/*", "e*d*"])
 def test_heads_may_be_left_out_on_purpose(pattern: str) -> None:
-    model = randomized(a_model(filters=7))
+    model = randomized(siblings(filters=7))
     own = keras.ops.convert_to_numpy(model.get_layer("end").kernel)
     plan = plan_for(model, converter.read(FILE), allow_unfed=[pattern])
     transfer(plan)
@@ -121,11 +112,11 @@ def test_heads_may_be_left_out_on_purpose(pattern: str) -> None:
 
 def test_allow_unfed_allows_nothing_else() -> None:
     with pytest.raises(PlanIncomplete, match="nobody feeds"):
-        transfer(plan_for(a_model(filters=7), converter.read(FILE), allow_unfed=["left*"]))
+        transfer(plan_for(siblings(filters=7), converter.read(FILE), allow_unfed=["left*"]))
 
 
 def test_bias_that_nobody_takes_is_a_gap_unless_it_is_zero() -> None:
-    plan = plan_for(a_model(use_bias=False), converter.read(FILE))
+    plan = plan_for(siblings(use_bias=False), converter.read(FILE))
     assert [leftover.name for leftover in plan.unread] == ["end/Bias"]
     zero = plan_for(architectures.palm_192(), original("palm_192"))  # depthwise biases in the file are all zero
     assert zero.is_complete

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 import converter
-import parity
 from converter.errors import CannotExport
 from converter.match.trace import keras_network
 from converter.ops import KINDS
-from converter.ops.forms.emission import UnknownLayer
+from converter.ops.forms import UnknownLayer
 from converter.write.writer import write
 from tests.lazy import keras, layers, ops, own_layers
-from tests.networks import randomized
+from tests.networks import assert_agrees, randomized
 
 WRITTEN = sorted(name for name, kind in KINDS.items() if kind.emit)
 SHAPE = (10, 13, 6)  # every extent differs
@@ -113,12 +112,10 @@ def test_litert_computes_what_keras_computes(kind: str) -> None:
         model = model_of(case)
         assert kind in {node.kind for node in keras_network(model).network.nodes}
         data = write(None, model)
-        verification = parity.verify(data, model, seeds=1)
-        assert verification.ok, verification.as_dict()
+        assert_agrees(data, model, seeds=1)
         file = converter.read(data)
         back = converter.convert(file)
-        verification = parity.verify(data, back, seeds=1)
-        assert verification.ok, verification.as_dict()
+        assert_agrees(data, back, seeds=1)
         assert back.output_shape == model.output_shape
 
 

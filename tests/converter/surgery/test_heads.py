@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import converter
-import parity
 from converter.detectors.table import Detector
 from converter.errors import BadHead
 from converter.match.trace import keras_network
@@ -20,7 +19,7 @@ from parity.runners.reference import Reference
 from parity.runners.types import Run
 from tests import models
 from tests.lazy import keras, layers, ops
-from tests.networks import randomized, transferred
+from tests.networks import assert_agrees, randomized, transferred
 from tests.spread import Inputs, assert_within_spread, mapped, right_runs, right_runs_of
 from unlite.detection.decoding import regressors_and_logits
 
@@ -82,8 +81,7 @@ def test_exported_and_reloaded_still_so(name: str, design: Any) -> None:
 def test_fresh_heads_agree_in_litert_and_start_with_few_objects(name: str, design: Any) -> None:
     file = models.original(name)
     new = replace_classes(models.shared(name), CLASSES, design, start="fresh")
-    verification = parity.verify(write(file, new, "float32"), new, seeds=1)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(write(file, new, "float32"), new, seeds=1)
     made = outputs(new)[-1]
     assert made.std() > 0
     biases = [layer.get_weights()[-1] for layer in new.layers if layer.weights]
@@ -157,8 +155,7 @@ def test_region_classifier() -> None:
     assert classifier.input_shape == (None, REGION, REGION, 3)
     assert not outputs(classifier)[0].any()
     fresh = region_classifier(CLASSES, "fresh")
-    verification = parity.verify(write(None, fresh), fresh, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(write(None, fresh), fresh)
 
 
 def two_branches(tail: Any, *, shared: bool = False, as_dict: bool = False) -> Any:

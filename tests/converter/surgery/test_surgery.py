@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import converter
-import parity
 from converter import detectors
 from converter.errors import CannotChange, CannotExport
 from converter.surgery.activations import swap_activation
@@ -19,6 +18,7 @@ from parity.runners.keras import keras_runner
 from parity.runners.types import Array, Run
 from tests import models
 from tests.lazy import keras, layers
+from tests.networks import assert_agrees
 from tests.spread import assert_within_spread, mapped, right_runs, right_runs_of
 
 
@@ -36,8 +36,7 @@ def assert_exports(name: str, model: Any) -> None:
     with pytest.raises(CannotExport, match="allow_changes=True"):
         write(models.original(name), model)
     data = write(models.original(name), model, "float32", allow_changes=True)
-    verification = parity.verify(data, model, seeds=1)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model, seeds=1)
     assert converter.convert(data).output_shape == model.output_shape
 
 

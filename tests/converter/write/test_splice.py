@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import converter
-import parity
 from converter.errors import CannotExport
 from converter.tflite.edit import Editable
 from converter.tflite.model import Graph, Model
@@ -19,7 +18,7 @@ from parity.runners.keras import keras_runner
 from parity.runners.litert import LiteRT
 from tests import models
 from tests.lazy import keras, layers
-from tests.networks import randomized
+from tests.networks import assert_agrees, randomized
 from tests.spread import assert_within_spread, mapped
 
 
@@ -57,8 +56,7 @@ def test_builtin_only_with_a_new_head() -> None:
     model = models.with_classes((models.PALM_2019, "joint"))
     data = builtin_only(memoryview(write(models.original(models.PALM_2019), model)))
     assert not any(op.is_custom for op in converter.read(data).graph.ops)
-    verification = parity.verify(data, model, seeds=1)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model, seeds=1)
     # Boxes have not changed; the other operator is another graph, which XNNPACK may sum in another order.
     old, keras_model = models.original(models.PALM_2019), models.shared(models.PALM_2019)
     right = [LiteRT(write(old, keras_model), "xnnpack").run, keras_runner(keras_model)]
@@ -105,6 +103,14 @@ def changed(file: Model, change: Callable[[Any, dict[str, Any]], Any]) -> Any:
     return keras.Model(old.inputs, change(made["relu"].output, made))
 
 
+def again(layer: Any, x: Any) -> Any:
+    """A copy of a layer, with its weights, on something else."""
+    copy = type(layer).from_config(layer.get_config())
+    made = copy(x)
+    copy.set_weights(layer.get_weights())
+    return made
+
+
 def head(name: str, filters: int = 2, **settings: Any) -> Any:
     return layers.Conv2D(filters, 1, name=name, **settings)
 
@@ -135,8 +141,7 @@ def test_changes_at_the_end(change: Any, kinds: list[str]) -> None:
     data = write(file, model)
     graph = converter.read(data).graph
     assert [op.kind for op in graph.ops] == kinds
-    verification = parity.verify(data, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model)
     names = [graph.tensors[i].name for i in graph.outputs]
     assert names[:2] == ["left", "right"]
     assert len(names) == len(model.outputs)
@@ -146,21 +151,13 @@ def test_removed_and_inserted_in_the_middle() -> None:
     """Everything depends on it: it has to be allowed."""
     file = chain()
     old = converter.convert(file)
-    made = {layer.name: layer for layer in old.layers}
-    x = made["second"].output  # no ReLU, but a pool
-    x = layers.MaxPooling2D(2, strides=1, padding="same")(x)
-    ends = []
-    for name in ("left", "right"):
-        copy = type(made[name]).from_config(made[name].get_config())
-        ends.append(copy(x))
-        copy.set_weights(made[name].get_weights())
-    model = keras.Model(old.inputs, ends)
+    x = layers.MaxPooling2D(2, strides=1, padding="same")(old.get_layer("second").output)  # no ReLU, but a pool
+    model = keras.Model(old.inputs, [again(old.get_layer(name), x) for name in ("left", "right")])
     with pytest.raises(CannotExport, match="allow_changes=True"):
         write(file, model)
     data = write(file, model, allow_changes=True)
     assert [op.kind for op in converter.read(data).graph.ops] == ["CONV_2D", "CONV_2D", "MAX_POOL_2D", *["CONV_2D"] * 2]
-    verification = parity.verify(data, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model)
 
 
 def test_operators_come_after_what_they_read_now() -> None:
@@ -175,15 +172,12 @@ def test_operators_come_after_what_they_read_now() -> None:
     last = b.op("CONV_2D", [late, *kernels[2]], [shape], ["last"], **options)[0]
     file = converter.read(b.build([first, last]))
     old = converter.convert(file)
-    made = {layer.name: layer for layer in old.layers}
-    copy = type(made["first"]).from_config(made["first"].get_config())
-    moved = copy(layers.Add()([made["early"].output, layers.ReLU(name="new")(made["late"].output)]))
-    copy.set_weights(made["first"].get_weights())
-    model = keras.Model(old.inputs, [moved, made["last"].output])
+    early, first, late, last = map(old.get_layer, ("early", "first", "late", "last"))
+    moved = again(first, layers.Add()([early.output, layers.ReLU(name="new")(late.output)]))
+    model = keras.Model(old.inputs, [moved, last.output])
     data = write(file, model)
     assert [op.kind for op in converter.read(data).graph.ops] == ["RELU", "CONV_2D", "RELU", "ADD", *["CONV_2D"] * 2]
-    verification = parity.verify(data, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model)
 
 
 def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
@@ -197,17 +191,13 @@ def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
     last = b.op("CONV_2D", [first, *weights[2]], [shape], ["last"], **options)[0]
     file = converter.read(b.build([total, last]))
     old = converter.convert(file)
-    made = {layer.name: layer for layer in old.layers}
     bare = layers.Conv2D(4, 1, name="bare")
     before = bare(old.inputs[0])
-    bare.set_weights(made["first"].get_weights())
-    new = head("new", 4)(layers.Activation("tanh")(made["other"].output))
-    copy = type(made["last"]).from_config(made["last"].get_config())
-    model = keras.Model(old.inputs, [layers.Add(name="sum")([before, new]), copy(layers.ReLU()(before))])
-    copy.set_weights(made["last"].get_weights())
-    data = write(file, model, allow_changes=True)
-    verification = parity.verify(data, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    bare.set_weights(old.get_layer("first").get_weights())
+    new = head("new", 4)(layers.Activation("tanh")(old.get_layer("other").output))
+    end = again(old.get_layer("last"), layers.ReLU()(before))
+    model = keras.Model(old.inputs, [layers.Add(name="sum")([before, new]), end])
+    assert_agrees(write(file, model, allow_changes=True), model)
 
 
 def test_file_that_takes_several_inputs_at_a_time() -> None:
@@ -224,21 +214,18 @@ def test_constants_that_two_layers_shared_part() -> None:
     file = chain()
     model = changed(file, lambda x, old: [old["left"].output, head("right", 5)(x)])
     model.get_layer("second").set_weights([w + 1 for w in model.get_layer("second").get_weights()])
-    verification = parity.verify(write(file, model), model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(write(file, model), model)
 
 
 def test_constants_that_two_replaced_layers_shared_part() -> None:
     file = chain()
     old = converter.convert(file)
-    made = {layer.name: layer for layer in old.layers}
     x = old.inputs[0]
     for name in ("first", "second"):  # both read the same kernel in the file; now they differ, and in size
         x = layers.Conv2D(4, 3, padding="same", name=name)(x)
-    ends = [type(made[n]).from_config(made[n].get_config())(layers.ReLU()(x)) for n in ("left", "right")]
+    ends = [again(old.get_layer(name), layers.ReLU()(x)) for name in ("left", "right")]
     model = randomized(keras.Model(old.inputs, ends))
-    verification = parity.verify(write(file, model, allow_changes=True), model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(write(file, model, allow_changes=True), model)
 
 
 def test_signature_gets_the_new_output() -> None:

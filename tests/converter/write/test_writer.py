@@ -22,7 +22,7 @@ from parity.runners.keras import keras_runner
 from parity.runners.litert import LiteRT
 from tests import models
 from tests.lazy import architectures, keras, layers
-from tests.networks import original, plan_for, randomized, transferred
+from tests.networks import assert_agrees, original, plan_for, randomized, siblings, transferred
 from tests.spread import assert_within_spread
 
 SPARSE = {"face_detection_full_range_sparse", "pose_detection"}
@@ -78,8 +78,7 @@ def trained(model: Any) -> Any:
 def test_changed_model_computes_the_same_in_litert(name: str) -> None:
     old, model = models.original(name), trained(models.fresh(name))
     exact = converter.read(writer.write(old, model, "float32"))
-    verification = parity.verify(exact, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(exact, model)
     stored = converter.read(writer.write(old, model))
     assert stored.signatures == old.signatures
     kinds = [op.kind for op in old.graph.ops if op.kind not in ("DENSIFY", "DEQUANTIZE")]
@@ -147,8 +146,7 @@ def test_batch_normalization_is_folded_in() -> None:
                 [gamma * rng.uniform(0.9, 1.1, gamma.shape), beta, mean + rng.normal(0, 0.1, mean.shape), variance]
             )
     data = writer.write(original("palm_192"), model, "float32")
-    verification = parity.verify(data, model)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model, seeds=8)
 
 
 def test_damaged_export_is_found() -> None:
@@ -173,18 +171,11 @@ def test_builtin_only_runs_in_the_stock_interpreter(name: str) -> None:
         assert_within_spread(LiteRT(data, kernels).run, right, inputs)
 
 
-def siblings(**end: Any) -> Any:
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
-    settings = {"filters": 2, "kernel_size": 1, "name": "end"} | end
-    return randomized(keras.Model(inputs, layers.Conv2D(**settings)(layers.Add()(both))))
-
-
 FILE = converter.read(siblings_file("left", "right"))
 
 
 def test_weights_of_a_model_with_the_same_graph_are_taken() -> None:
-    model = siblings()
+    model = randomized(siblings())
     back = converter.convert(writer.write(FILE, model))
     for name in ("left", "right", "end"):
         for a, b in zip(model.get_layer(name).get_weights(), back.get_layer(name).get_weights(), strict=True):
@@ -218,7 +209,7 @@ def test_wrong_pool_is_named() -> None:
     ],
 )
 def test_weight_that_cannot_be_stored_is_an_error(value: float, dtype: Any, message: str) -> None:
-    model = siblings()
+    model = randomized(siblings())
     model.get_layer("end").bias.assign([value, 0])
     with pytest.raises(CannotExport, match=message):
         writer.write(FILE, model, dtype)
@@ -239,10 +230,9 @@ def test_bias_without_a_place_is_an_error() -> None:
 
 
 def test_layer_without_a_bias_takes_the_bias_out_of_the_file() -> None:
-    model = siblings(use_bias=False)
+    model = randomized(siblings(use_bias=False))
     data = writer.write(FILE, model)
-    verification = parity.verify(data, model, seeds=2)
-    assert verification.ok, verification.as_dict()
+    assert_agrees(data, model)
     assert not converter.convert(data).get_layer("end").get_weights()[1].any()
 
 

@@ -13,6 +13,7 @@ import converter
 import parity
 from converter.errors import BadCandidate
 from fixtures.builder import Builder
+from parity.layerwise.results import ParityReport
 from tests import models
 
 pytestmark = pytest.mark.one_setting
@@ -108,10 +109,13 @@ def every_operator() -> tuple[bytes, Any]:
     return data, helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
+def compared(data: bytes, model: Any, folder: Path) -> ParityReport:
+    onnx.save(model, folder / "model.onnx")
+    return parity.layers(converter.read(data), folder / "model.onnx")
+
+
 def test_operators_in_onnx_terms(tmp_path: Path) -> None:
-    data, model = every_operator()
-    onnx.save(model, tmp_path / "every.onnx")
-    outcome = parity.layers(converter.read(data), tmp_path / "every.onnx")
+    outcome = compared(*every_operator(), tmp_path)
     assert outcome.ok, outcome.guilty
     assert outcome.findings == ()
     assert len(outcome.layers) == 7
@@ -122,8 +126,7 @@ def test_clip_at_another_value_is_named(tmp_path: Path) -> None:
     data, model = every_operator()
     six = next(entry for entry in model.graph.initializer if entry.name == "six")
     six.CopyFrom(numpy_helper.from_array(np.array(3, np.float32), "six"))
-    onnx.save(model, tmp_path / "every.onnx")
-    outcome = parity.layers(converter.read(data), tmp_path / "every.onnx")
+    outcome = compared(data, model, tmp_path)
     assert [finding.message for finding in outcome.findings] == ["relu6: function is relu up to 3, the file has relu6"]
 
 
@@ -165,9 +168,7 @@ def convolution(*, inputs: int = 1, is_cast: bool = False, **attributes: Any) ->
 
 @pytest.mark.parametrize("attributes", [{"auto_pad": "SAME_UPPER"}, {"pads": [1, 1, 1, 1]}])
 def test_padding_in_words_or_in_pixels(attributes: dict[str, Any], tmp_path: Path) -> None:
-    data, model = convolution(**attributes)
-    onnx.save(model, tmp_path / "conv.onnx")
-    outcome = parity.layers(converter.read(data), tmp_path / "conv.onnx")
+    outcome = compared(*convolution(**attributes), tmp_path)
     assert outcome.ok, outcome.guilty
     assert outcome.findings == ()
 
@@ -176,8 +177,7 @@ def test_free_batch(tmp_path: Path) -> None:
     data, model = convolution(auto_pad="SAME_UPPER")
     for end in (*model.graph.input, *model.graph.output):
         end.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.save(model, tmp_path / "conv.onnx")
-    outcome = parity.layers(converter.read(data), tmp_path / "conv.onnx")
+    outcome = compared(data, model, tmp_path)
     assert outcome.ok, outcome.guilty
     assert outcome.layers[0].isolated
 
@@ -191,7 +191,5 @@ def test_free_batch(tmp_path: Path) -> None:
     ],
 )
 def test_onnx_that_cannot_be_compared_is_an_error(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
-    data, model = convolution(**settings)
-    onnx.save(model, tmp_path / "conv.onnx")
     with pytest.raises(BadCandidate, match=message):
-        parity.layers(converter.read(data), tmp_path / "conv.onnx")
+        compared(*convolution(**settings), tmp_path)

@@ -15,24 +15,20 @@ from fixtures.builder import Builder
 from fixtures.siblings import siblings_file
 from parity.candidates.keras import KerasCandidate
 from parity.candidates.saved_traces import save_trace
-from parity.layerwise.check import check
-from parity.layerwise.report import report
+from parity.layerwise.check import check, report
 from parity.layerwise.statistics import measure, span_of
 from parity.layerwise.tolerance import Limits, limits
 from parity.outputs.compare import CEILING, SPREADS, Verdict
 from tests import models
 from tests.lazy import keras, layers, odd_layers
-from tests.networks import has_run, plan_for, transferred
+from tests.networks import has_run, plan_for, siblings, transferred
 
 FILE = converter.read(siblings_file("left", "right"))
 
 
 def small(**end: Any) -> Any:
     """The model of `siblings_file` with its weights; `end` are other settings of its last layer."""
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
-    settings = {"filters": 2, "kernel_size": 1, "name": "end"} | end
-    model = keras.Model(inputs, layers.Conv2D(**settings)(layers.Add(name="total")(both)))
+    model = siblings(**end)
     transfer(plan_for(model, FILE))
     return model
 
@@ -134,12 +130,8 @@ def test_damaged_weight_is_found(damage: float) -> None:
 
 
 def test_missing_layer_is_never_the_same() -> None:
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("left", "right")]
-    headless = keras.Model(inputs, layers.Add()(both))
-    for name in ("left", "right"):
-        headless.get_layer(name).set_weights(small().get_layer(name).get_weights())
-    outcome = parity.layers(FILE, headless)
+    model = small()
+    outcome = parity.layers(FILE, keras.Model(model.input, model.get_layer("total").output))
     assert not outcome.ok
     assert outcome.guilty
     assert outcome.guilty.layer == "end"

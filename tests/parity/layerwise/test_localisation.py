@@ -9,8 +9,8 @@ from converter.match.audit import audit
 from converter.match.transfer import Plan
 from parity.candidates.keras import KerasCandidate
 from parity.inputs.seeded import seeded_inputs
+from parity.layerwise.check import match_candidate, report
 from parity.layerwise.original import Original, run_original
-from parity.layerwise.report import match_candidate, report
 from parity.layerwise.results import LayerResult
 from parity.outputs.compare import RELATIVE, SPREADS
 from tests.faults import COLUMNS, SETTINGS, WEIGHTS
@@ -62,12 +62,7 @@ def changes_outputs(layers: tuple[LayerResult, ...]) -> bool:
 def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> None:
     case = healthy(name)
     tried = [mutant for mutant in case.mutants if mutant.fault == fault]
-    ours_of = {
-        layer: pair.ours.name
-        for pair in case.plan.matching.matches
-        if pair.ours and pair.theirs
-        for layer in pair.theirs.layers
-    }
+    ours_of = {layer: pair.ours.name for pair in case.plan.matching.pairs() for layer in pair.theirs.layers}
     audited = changing = 0
     for mutant in tried:
         candidate = KerasCandidate(mutant.build())

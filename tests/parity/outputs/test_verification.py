@@ -60,27 +60,22 @@ def test_one_nan() -> None:
 def test_outputs_swapped() -> None:
     model = shared("iris_landmark")
     swapped = keras.Model(model.input, model.outputs[::-1])
-    verdicts = [c.verdict for c in parity.verify(original("iris_landmark"), swapped, seeds=1).comparisons]
-    assert verdicts == [Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
+    found = parity.verify(original("iris_landmark"), swapped, seeds=1)
+    assert verdicts(found.comparisons) == [Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
 
 
 def test_outputs_of_equal_shape_swapped() -> None:
     model = shared("hand_landmark_full")
     order = [0, 2, 1, 3]
     swapped = keras.Model(model.input, [model.outputs[i] for i in order])
-    verdicts = [c.verdict for c in parity.verify(original("hand_landmark_full"), swapped, seeds=1).comparisons]
-    assert verdicts == [Verdict.OK, Verdict.DIFFERS, Verdict.DIFFERS, Verdict.OK]
+    found = parity.verify(original("hand_landmark_full"), swapped, seeds=1)
+    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.DIFFERS, Verdict.DIFFERS, Verdict.OK]
 
 
 def test_an_output_is_missing() -> None:
     model = shared("iris_landmark")
-    verdicts = [
-        c.verdict
-        for c in parity.verify(
-            original("iris_landmark"), keras.Model(model.input, model.outputs[:1]), seeds=1
-        ).comparisons
-    ]
-    assert verdicts == [Verdict.OK, Verdict.ABSENT]
+    found = parity.verify(original("iris_landmark"), keras.Model(model.input, model.outputs[:1]), seeds=1)
+    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.ABSENT]
 
 
 def test_another_window() -> None:
@@ -97,15 +92,15 @@ def test_another_window() -> None:
 def test_an_output_too_many() -> None:
     model = fresh("hand_recrop")
     double = keras.Model(model.input, [model.output, model.output * 2])
-    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), double, seeds=1).comparisons]
-    assert verdicts == [Verdict.OK, Verdict.EXTRA]
+    found = parity.verify(original("hand_recrop"), double, seeds=1)
+    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.EXTRA]
 
 
 def test_a_model_that_mixes_up_its_batch() -> None:
     """One at a time it is right."""
     mixed = odd_layers.MixesBatch(fresh("hand_recrop"))
-    verdicts = [c.verdict for c in parity.verify(original("hand_recrop"), mixed, seeds=1).comparisons]
-    assert verdicts == [Verdict.MIXES_BATCH]
+    found = parity.verify(original("hand_recrop"), mixed, seeds=1)
+    assert verdicts(found.comparisons) == [Verdict.MIXES_BATCH]
 
 
 def test_a_candidate_with_another_input() -> None:

@@ -14,10 +14,9 @@ from converter.surgery.inputs import resize_input
 from fixtures.builder import Builder
 from fixtures.pictures import picture
 from tests import models
-from tests.commands import run
+from tests.commands import check_refused, run
 from tests.lazy import architectures
 from tests.networks import transferred
-from unlite.commands.demo import find_hands
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
 
 MINE = """
@@ -33,12 +32,10 @@ keypoints = ["a", "b", "c", "d", "e", "f", "g"]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with pictures."""
-    monkeypatch.chdir(tmp_path)
+def pictures(folder: Path) -> None:
+    """What there is to look at."""
     for name in ("far_40", "far_25", "none", "face"):
-        Image.fromarray(picture(name)).save(f"{name}.png")
-    return tmp_path
+        Image.fromarray(picture(name)).save(folder / f"{name}.png")
 
 
 def colours(path: str) -> set[Any]:
@@ -151,7 +148,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mine.py"], "no such file: mine.py"),
+        (["none.py"], "no such file: none.py"),
         (["."], ". is a folder"),
         (["far_40.png", "missing.png", "--draw", "drawn"], "no such file: missing.png"),
         (["far_40.png", "--draw", "."], "would write over far_40.png"),
@@ -165,6 +162,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["far_40.png", "--detector", "face full range", "--draw", "drawn"], "has outputs [2304, 16]"),
         (["far_40.png", "--model", "nothing.tflite"], "no such file: nothing.tflite"),
         (["far_40.png", "--model", "hand_landmark_full"], "no known detector takes 224×224×3"),
+        (["far_40.png", "--model", "hand_landmark_full"], "hint: describe it in a table: --detector FILE.toml\n"),
         (["far_40.png", "--detector", "paw"], "no detector 'paw'"),
         (["far_40.png", "--detector", "pose"], "takes 192×192×3; detector 'pose' has pictures of 224×224"),
         (["far_40.png", "--detector", "face full range"], "has outputs [2304, 16] and [2304, classes]"),
@@ -178,33 +176,13 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["far_40.png", "--frames", "0"], "--frames is 0"),
     ],
 )
-def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (40_000, 20)).save("wide.png")
     for name, shape, dtype in (("two", (2, 192, 192, 3), "float32"), ("bytes", (1, 192, 192, 3), "int8")):
         b = Builder()
         b.input(shape, dtype=dtype)
         Path(f"{name}.tflite").write_bytes(b.build(b.graph.inputs))
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    code, _, err = run(capsys, "detect", *arguments)
-    assert code == 2
-    assert message in err
-    assert "Traceback" not in err
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-
-
-def test_demo_ends_with_both_models_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "demo", "-o", "demo")
-    assert code == 0
-    assert out.count("palm with score 0.") == out.count("same: 1 found by both") == 3
-    with Image.open("demo/hands.png") as drawn:
-        assert drawn.height > drawn.width > 900
-
-
-def test_demo_says_when_the_models_differ() -> None:
-    lite, full = (models.path(name) for name in ("palm_detection_lite", "palm_detection_full"))
-    text, is_same = find_hands(lite, full, Path("hands.png"))
-    assert not is_same
-    assert "differs: " in text
+    check_refused(capsys, "detect", *arguments, message=message)
 
 
 @pytest.mark.parametrize("design", ["joint", "gated"])

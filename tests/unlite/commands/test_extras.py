@@ -1,8 +1,6 @@
 """Packages that one feature needs: what is said where they are missing, and that nothing else needs them."""
 
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from fixtures.siblings import siblings_file
 from parity.candidates.onnx import OnnxCandidate
 from parity.report.html import write_html
 from parity.runners.onnx import OnnxRuntime
-from tests.commands import run
+from tests.commands import check_refused, left_behind, process, run
 from unlite.cost.plot import write_plot
 from unlite.detection.images import frames
 from unlite.detection.sampling import sample
@@ -33,12 +31,9 @@ NONE = "none.keras"  # a file that does not exist: a package is asked for before
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with a file and a folder for pictures."""
-    monkeypatch.chdir(tmp_path)
-    Path("file.tflite").write_bytes(siblings_file("left", "right"))
-    Path("pictures").mkdir()
-    return tmp_path
+def pictures(folder: Path) -> None:
+    """A folder for pictures."""
+    (folder / "pictures").mkdir()
 
 
 def extra_of(module: str) -> str:
@@ -79,12 +74,9 @@ def test_command_that_needs_it(
 ) -> None:
     extra = extra_of(module)
     hide(module, monkeypatch)
-    code, out, err = run(capsys, *arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"error: {what}")
-    assert err.endswith(f" needs {EXTRAS[extra][module]} (not installed)\nhint: pip install 'unlite[{extra}]'\n")
-    assert err.count("\n") == 2
-    assert {path.name for path in Path.cwd().iterdir()} == {"file.tflite", "pictures"}
+    needs = f" needs {EXTRAS[extra][module]} (not installed)\nhint: pip install 'unlite[{extra}]'\n"
+    check_refused(capsys, *arguments, message=needs)
+    assert run(capsys, *arguments)[2].startswith(f"error: {what}")
 
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -106,14 +98,14 @@ CALLS: list[tuple[str, str, Callable[[], Any]]] = [
 
 @pytest.mark.parametrize(("what", "module", "call"), CALLS, ids=[f"{what}: {module}" for what, module, _ in CALLS])
 def test_function_that_needs_it(
-    what: str, module: str, call: Callable[[], Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+    what: str, module: str, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = extra_of(module)
     hide(module, monkeypatch)
     reason = rf"{what} needs {EXTRAS[extra][module]}: .*{module}.*\nhint: pip install 'unlite\[{extra}\]'"
     with pytest.raises(MissingBackend, match=reason):
         call()
-    assert {path.name for path in folder.iterdir()} == {"file.tflite", "pictures"}
+    assert left_behind() == {"pictures"}
 
 
 def test_package_that_is_there_and_broken() -> None:
@@ -139,7 +131,7 @@ def name(requirement: str) -> str:
     return re.split(r"[\[<>=;, ]", requirement)[0]
 
 
-def test_other_commands_need_none_of_them(folder: Path) -> None:
+def test_other_commands_need_none_of_them() -> None:
     code = f"""
 import sys
 sys.modules |= dict.fromkeys({[*EXTRAS["detect"], *EXTRAS["html"], *EXTRAS["plot"], *EXTRAS["onnx"]]})
@@ -149,7 +141,6 @@ for line in ("inspect file.tflite", "convert file.tflite", "transfer file.tflite
              "parity file.tflite moved.keras", "export file.keras --like file.tflite -o new.tflite", "zoo"):
     assert main(line.split()) == 0, line
 """
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    made = process(code=code)
     assert made.returncode == 0, made.stderr
-    assert {"moved.keras", "new.tflite"} <= {path.name for path in folder.iterdir()}
+    assert {"moved.keras", "new.tflite"} <= left_behind()

@@ -1,0 +1,78 @@
+"""`unlite inspect`: what it prints, and what it does without."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fixtures.builder import Builder
+from tests import models
+from tests.commands import process, run
+from tests.odd_files import odd, two
+
+pytestmark = pytest.mark.one_setting
+
+
+def test_real_model(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "inspect", str(models.path("palm_detection_full")))
+    assert (code, err) == (0, "")
+    for part in ("1,136,248 parameters", "1×192×192×3", "Identity_1", "CONV_2D", "FLOAT16", "can be converted"):
+        assert part in out
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "inspect", "--json", str(models.path("palm_detection_full")))
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["inputs"] == [{"name": "input_1", "shape": [1, 192, 192, 3], "dtype": "FLOAT32"}]
+    assert [entry["shape"] for entry in summary["outputs"]] == [[1, 2016, 18], [1, 2016, 1]]
+    assert summary["operators"]["CONV_2D"] == 35
+    assert summary["custom_operators"] == {}
+    assert summary["weight_storage"]["FLOAT16"]["bytes"] == 2 * summary["weight_storage"]["FLOAT16"]["parameters"]
+    assert (summary["parameters"], summary["subgraphs"], summary["unsupported"]) == (1136248, 1, [])
+
+
+def test_lists_what_cannot_be_converted(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.tflite").write_bytes(odd())
+    code, out, _ = run(capsys, "inspect", "odd.tflite")
+    assert code == 0
+    assert "cannot be converted" in out
+    assert "op #0 CUMSUM: this op has no Keras equivalent" in out
+    assert "op #1 Wobble: this custom op has no Keras equivalent" in out
+    code, out, _ = run(capsys, "inspect", "odd.tflite", "--json")
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["custom_operators"] == {"Wobble": 1}
+    assert [reason.split(":")[0] for reason in summary["unsupported"]] == ["op #0 CUMSUM", "op #1 Wobble"]
+
+
+def test_several_subgraphs(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("two.tflite").write_bytes(two())
+    code, out, _ = run(capsys, "inspect", "two.tflite", "--json")
+    assert (code, json.loads(out)["subgraphs"]) == (0, 2)
+    assert "2 subgraphs" in json.loads(out)["unsupported"][0]
+
+
+def test_names_are_neither_cut_in_a_pipe_nor_taken_for_markup() -> None:
+    names = ["a/scope/that/goes/on/and/on/" * 12 + "conv2d", "a[bold]b[/red]"]
+    graph = Builder()
+    x = graph.input((1, 4), names[0])
+    Path("m[v2].tflite").write_bytes(graph.build(graph.op("RELU", [x], [(1, 4)], names[1:])))
+    made = process("inspect", "m[v2].tflite")
+    assert (made.returncode, "…" in made.stdout) == (0, False)
+    assert all(name in made.stdout for name in (*names, "m[v2]"))
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_starts_without_heavy_packages(options: list[str]) -> None:
+    heavy = ["keras", "tensorflow", "jax", "torch", "numpy", "ai_edge_litert", *(["rich.table"] if options else [])]
+    code = f"""
+import sys
+from unlite.commands.main import main
+code = main(sys.argv[1:])
+print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+    made = process("inspect", str(models.path("palm_detection_full")), *options, code=code)
+    assert (made.returncode, made.stderr) == (0, "[]\n")
+    assert "palm_detection_full" in made.stdout
