@@ -8,26 +8,21 @@ from typing import Any
 from converter.tflite.model import Model
 from converter.tflite.reader import read
 from converter.write import writer
-from parity.runners.types import Array
-from unlite.cost import naive
+from parity.runners.runtimes import Array
+from unlite.cost import runtimes
 
 OURS = "`unlite export`"
-KERAS = 'Keras: `model.export(format="litert")`'
-CONSTANT = "TensorFlow: `from_concrete_functions([f])`, deprecated"
-PIECES = "the same, each PReLU in four operators"
-UNSET = "TensorFlow: `from_concrete_functions([f], model)`"
-SET = "the same, with the variables set"
 
 
 def exports(original: Model, model: Any, example: list[Array]) -> dict[str, bytes]:
     """All of them, by name."""
     return {
         OURS: writer.write(original, model),
-        KERAS: keras_export(model),
-        CONSTANT: naive.export_constant(model, example),
-        PIECES: naive.export_constant(in_pieces(model), example),
-        UNSET: naive.export_unset(model, example),
-        SET: naive.export_set(model, example),
+        'Keras: `model.export(format="litert")`': keras_export(model),
+        "TensorFlow: `from_concrete_functions([f])`, deprecated": runtimes.export_constant(model, example),
+        "the same, each PReLU in four operators": runtimes.export_constant(in_pieces(model), example),
+        "TensorFlow: `from_concrete_functions([f], model)`": runtimes.export_unset(model, example),
+        "the same, with the variables set": runtimes.export_set(model, example),
     }
 
 

@@ -10,10 +10,9 @@ import numpy as np
 from benchmarks.exports import exports, operators
 from converter.errors import VerificationImpossible
 from converter.files import whole_file
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.litert import LiteRT
-from parity.runners.types import Array
-from tests.models import fresh, original
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import Array, LiteRT
+from tests.tools.models import fresh, original
 from unlite.commands.heads import cells
 from unlite.cost.latency import interleave
 from unlite.cost.measure import measure
@@ -31,12 +30,6 @@ def table(columns: list[str], rows: Iterator[list[str]]) -> str:
     """Markdown; columns that start with `#` are right-aligned."""
     lines = [[name.lstrip("#") for name in columns], ["--:" if name.startswith("#") else "---" for name in columns]]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *rows])
-
-
-def designs(heads: Heads) -> Iterator[list[str]]:
-    """Per design and number of classes, in the first runtime."""
-    for row in heads.rows(heads.runtime):
-        yield [*cells(row), "slow" if row.is_slow else "ok"]
 
 
 def curves(heads: Heads) -> Iterator[list[str]]:
@@ -94,7 +87,8 @@ def parts(heads: Heads, exported: Iterator[list[str]]) -> Iterator[tuple[str, st
     numbers = ["#network, ms", "#quartiles", "#× unchanged", "#expected", "#× 1 class", "#heads, ms", "#decoding, ms"]
     yield "recommendation", heads.recommendation
     columns = ["design", "#classes", *numbers, "#picture to detections, ms", "verdict"]
-    yield "designs", table(columns, designs(heads))
+    rows = ([*cells(row), "slow" if row.is_slow else "ok"] for row in heads.rows(heads.runtime))
+    yield "designs", table(columns, rows)
     yield "runtimes", table(["runtime", "what it is", "#ms", "#× litert", "#rounds"], places(heads))
     yield "curves", table(["runtime", "design", *classes, "#ms per class"], curves(heads))
     kinds = [f"#{kind}" for kind in SHOWN]

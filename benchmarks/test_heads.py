@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from converter.surgery.heads import Design
-from parity.runners.types import Run
-from tests.models import original
+from parity.runners.runtimes import Run
+from tests.tools.models import original
 from unlite.cost.bench import Bench, Variant
 from unlite.cost.measure import CLASSES, DESIGNS, measure
 from unlite.cost.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes

@@ -13,11 +13,12 @@ Importing this package imports neither Keras nor numpy; `convert`, `save` and `l
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint, LayerSpec
-from converter.errors import UnliteError
+from converter.errors import MalformedModel, ModelNotFound, OutputNotWritten, UnliteError
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import Source, read
 
@@ -64,9 +65,15 @@ def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
     Raises:
         OutputNotWritten: The path has another suffix or cannot be written.
     """
-    from converter.rebuild.saving import save
+    from converter.files import check_output, whole_file
 
-    save(model, path)
+    with whole_file(check_output(path)) as whole:
+        try:
+            model.save(whole)
+        except NotImplementedError as error:  # a layer of one's own without `get_config`
+            raise OutputNotWritten(
+                f"the model cannot be saved as .keras: {error}", hint="or use Python: parity.layers, model.save_weights"
+            ) from None
 
 
 def load(path: str | os.PathLike[str]) -> "keras.Model":
@@ -76,6 +83,15 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
         ModelNotFound: There is no such file.
         MalformedModel: It is no `.keras` file, or one that needs other layers.
     """
-    from converter.rebuild.saving import load
+    from zipfile import BadZipFile
 
-    return load(path)
+    from converter.rebuild.model import import_keras
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelNotFound(f"no such file: {path}")
+    keras = import_keras()
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
+        raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None

@@ -53,6 +53,5 @@ def importing(extra: str, what: str) -> Iterator[None]:
         yield
     except ImportError as error:
         packages = EXTRAS[extra]
-        found = packages.get((error.name or "").partition(".")[0])
-        needed = found or ", ".join(packages.values())
+        needed = packages.get((error.name or "").partition(".")[0]) or ", ".join(packages.values())
         raise MissingBackend(f"{what} needs {needed}: {error}", how_to_install(extra)) from None

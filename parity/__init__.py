@@ -43,7 +43,7 @@ def verify(
     from converter.tflite.model import Model
     from converter.tflite.reader import read
     from parity.outputs.verification import Truth, verify
-    from parity.runners.keras import keras_runner
+    from parity.runners.runtimes import keras_runner
 
     model = original if isinstance(original, Model) else read(original)
     return verify(Truth(model), keras_runner(candidate), seeds, progress)
@@ -76,23 +76,12 @@ def layers(  # noqa: PLR0913 - settings, by keyword
     from parity.layerwise.check import check
 
     return check(
-        original,
-        candidate,
-        overrides=overrides,
-        inputs=inputs,
-        seeds=seeds,
-        with_audit=with_audit,
-        progress=progress,
+        original, candidate, overrides=overrides, inputs=inputs, seeds=seeds, with_audit=with_audit, progress=progress
     ).report
 
 
 def assert_parity(original: "Source | Model", candidate: Any, **settings: Any) -> "ParityReport":
-    """As `layers`, for tests.
-
-    Args:
-        original: See `layers`.
-        candidate: See `layers`.
-        **settings: See `layers`.
+    """As `layers`, with its settings, for tests.
 
     Raises:
         AssertionError: They differ; the message is the report, with the guilty layer on top.

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import COLUMNS
-from tests.kernels import SETTINGS
+from tests.tools.faults import COLUMNS
+from tests.tools.kernels import SETTINGS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Other kernels, and fewer models."""
-    text = "run what compares numbers with other kernels than this machine's own (see tests/kernels.py)"
+    text = "run what compares numbers with other kernels than this machine's own (see tests/tools/kernels.py)"
     parser.addoption("--kernels", choices=sorted(SETTINGS), help=text)
     text = "where a test is there for every model, run it for those that stand for the others; --kernels does, too"
     parser.addoption("--representatives", action="store_true", help=text)
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_one_of_many(item: pytest.Item) -> bool:
     """Whether it is about a model that another stands for."""
-    from tests.models import DETECTORS, NAMES, REPRESENTATIVES
+    from tests.tools.models import DETECTORS, NAMES, REPRESENTATIVES
 
     parameters = getattr(item, "callspec", None)
     name = parameters.params.get("name") if parameters else None
@@ -53,7 +53,7 @@ def _is_one_of_many(item: pytest.Item) -> bool:
 def shared_models_stay_as_they_are() -> Iterator[None]:
     """A test that changes a model that others read as well is told so, instead of making those fail."""
     yield
-    models = sys.modules.get("tests.models")  # most tests need none
+    models = sys.modules.get("tests.tools.models")  # most tests need none
     changed = [name for lender in models.LENDERS for name in lender.take_back()] if models else []
     assert not changed, f"this test changed {', '.join(map(str, changed))}, which other tests share: take models.fresh"
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.runners.types import Run
-from tests import models
-from tests.kernels import SETTINGS
-from tests.spread import assert_within_spread
+from parity.runners.runtimes import Run
+from tests.tools import models
+from tests.tools.kernels import SETTINGS
+from tests.tools.spread import assert_within_spread
 
 pytestmark = pytest.mark.one_setting
 
@@ -58,13 +58,9 @@ def test_shared_model_that_was_changed_is_noticed() -> None:
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the switches are x86-64's")
 def test_other_kernels_are_other_kernels() -> None:
     """If TensorFlow no longer read its switch, both settings would be one."""
-    made = {}
-    for name, setting in SETTINGS.items():
-        done = subprocess.run(
-            [sys.executable, "-c", CONVOLVE], check=True, capture_output=True, env=os.environ | setting
-        )
-        made[name] = done.stdout
-    assert len(set(made.values())) == len(made)
+    command = [sys.executable, "-c", CONVOLVE]
+    runs = [subprocess.run(command, check=True, capture_output=True, env=os.environ | it) for it in SETTINGS.values()]
+    assert len({run.stdout for run in runs}) == len(SETTINGS)
 
 
 CONVOLVE = """

@@ -106,9 +106,8 @@ def _check_ends(graph: Graph) -> None:
         raise UnsupportedModel("it has no outputs, or the same input twice")
     for tensor in (graph.tensors[index] for index in graph.inputs):
         if not tensor.shape or tensor.storage:
-            raise UnsupportedModel(
-                f"input {tensor} is a {'constant' if tensor.storage else 'scalar without a batch axis'}"
-            )
+            what = "constant" if tensor.storage else "scalar without a batch axis"
+            raise UnsupportedModel(f"input {tensor} is a {what}")
         if tensor.dtype != "FLOAT32":
             raise UnsupportedModel(
                 f"input {tensor} is {tensor.dtype}; only float32 graphs can be trained",
@@ -144,7 +143,7 @@ def _specs(op: Op, steps: list[Step], graph: Graph, namer: Namer) -> Iterator[La
             inputs = (previous,)
         else:
             inputs = tuple(Value(i) for i in op.inputs if i is not None and graph.tensors[i].storage is None)
-        outputs = tuple(map(Value, op.outputs)) if is_last else (_inside(op, number),)
+        outputs = tuple(map(Value, op.outputs)) if is_last else (Value(op.index, str(number)),)
         kernel = graph.tensors[step.weights["kernel"].tensor].name if "kernel" in step.weights else None
         name = namer.layer(step.layer, kernel, graph.tensors[op.outputs[0]].name, is_last=is_last)
         yield LayerSpec(name, step.layer, step.config, step.weights, inputs, outputs, op)
@@ -159,12 +158,7 @@ def _shapes(lowered: Lowered) -> Iterator[tuple[Value, tuple[int, ...]]]:
     for op in lowered.graph.ops:
         for number, step in enumerate(lowered.steps[op.index][:-1]):
             shape = lowered.graph.tensors[op.outputs[0]].shape[1:] if step.shape is None else step.shape
-            yield _inside(op, number), shape
-
-
-def _inside(op: Op, number: int) -> Value:
-    """What the n-th of an operator's layers gives the next one."""
-    return Value(op.index, str(number))
+            yield Value(op.index, str(number)), shape
 
 
 def _outputs(graph: Graph, specs: list[LayerSpec], namer: Namer) -> tuple[dict[str, Value], list[LayerSpec]]:

@@ -1,7 +1,7 @@
 """What a graph costs to run, counted: multiply-adds, and bytes moved. Nothing is run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from converter.ops import records
 from converter.passes.storage import fold_storage
@@ -30,19 +30,11 @@ class Cost:
         return self.weight_bytes + self.activation_bytes
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.multiply_adds + other.multiply_adds,
-            self.weight_bytes + other.weight_bytes,
-            self.activation_bytes + other.activation_bytes,
-        )
+        return Cost(*(own + others for own, others in zip(astuple(self), astuple(other), strict=True)))
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
-        return {
-            "multiply_adds": self.multiply_adds,
-            "weight_bytes": self.weight_bytes,
-            "activation_bytes": self.activation_bytes,
-        }
+        return asdict(self)
 
 
 def per_op(graph: Graph) -> dict[int, Cost]:

@@ -71,7 +71,7 @@ class Namer:
         readable = self._short(last.rpartition("/")[0] or last)
         if is_last and not _MEANINGLESS.match(readable):
             return readable
-        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", layer).lower()
+        return records.layer(layer).automatic_name
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`… once it is taken, as Keras numbers its own."""

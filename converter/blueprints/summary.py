@@ -17,9 +17,7 @@ def summarize(model: Model) -> dict[str, Any]:
         A JSON-ready dictionary; for several subgraphs, all but `subgraphs` is about the first.
     """
     graph = model.graphs[0]
-    counts = Counter(op.kind for op in graph.ops)
     lowered = lower_all(graph)
-    weights = [tensor for tensor in lowered.graph.constants() if tensor.dtype in FLOATS]
     return {
         "name": model.name,
         "bytes": len(model.data),
@@ -27,10 +25,10 @@ def summarize(model: Model) -> dict[str, Any]:
         "subgraphs": len(model.graphs),
         "inputs": [_tensor(graph.tensors[i]) for i in graph.inputs],
         "outputs": [_tensor(graph.tensors[i]) for i in graph.outputs],
-        "operators": dict(counts.most_common()),
+        "operators": dict(Counter(op.kind for op in graph.ops).most_common()),
         "custom_operators": dict(Counter(op.kind for op in graph.ops if op.is_custom)),
         "parameters": _parameters(lowered.graph),
-        "weight_storage": _storage(weights),
+        "weight_storage": _storage([tensor for tensor in lowered.graph.constants() if tensor.dtype in FLOATS]),
         "metadata": {name: len(data) for name, data in model.metadata.items()},
         "signatures": [signature.key for signature in model.signatures],
         "unsupported": _unsupported(model, lowered),

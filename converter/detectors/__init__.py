@@ -1,6 +1,5 @@
 """What a single-shot detector's tensors mean: the settings of MediaPipe's graphs, and tables of one's own."""
 
-from converter.detectors.anchors import anchors
-from converter.detectors.table import Detector, find, for_shapes, known, read_detectors
+from converter.detectors.table import Detector, anchors, find, for_shapes, known, read_detectors
 
 __all__ = ["Detector", "anchors", "find", "for_shapes", "known", "read_detectors"]

@@ -1,25 +1,22 @@
 """What our layers share."""
 
-from typing import Any, ClassVar
+from inspect import signature
+from typing import Any
 
 import keras
 
-PACKAGE = "unlite"
 # Extents; None where one is not known yet, as the batch.
 Shape = tuple[Any, ...]
-register = keras.saving.register_keras_serializable(package=PACKAGE)
+register = keras.saving.register_keras_serializable(package="unlite")
 
 
 class ConfiguredLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer whose constructor arguments are its attributes of the same name.
+    """A layer whose constructor arguments are its attributes of the same name."""
 
-    Attributes:
-        arguments: Names of the constructor's arguments, saved with the model.
-    """
-
-    arguments: ClassVar[tuple[str, ...]] = ()
+    def __init__(self, **kwargs: Any) -> None:  # without it, those of Keras's own class would count
+        super().__init__(**kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         config: dict[str, Any] = super().get_config()
-        return config | {name: getattr(self, name) for name in self.arguments}
+        return config | {name: getattr(self, name) for name in signature(type(self)).parameters if name != "kwargs"}

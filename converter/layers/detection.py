@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, ops
 
-from converter.detectors.anchors import anchors
 from converter.detectors.letterbox import Padding, letterbox, offset_and_extent, whole
-from converter.detectors.table import Detector
+from converter.detectors.table import Detector, anchors
 from converter.layers.base import ConfiguredLayer, Shape, register
 
 STEPS = 32  # OpenCV interpolates at 32nds of a pixel
@@ -27,8 +26,6 @@ class Letterbox(ConfiguredLayer):
         width: Of the tensor.
         value_range: What black and white become.
     """
-
-    arguments = ("height", "width", "value_range")
 
     def __init__(self, height: int, width: int, value_range: Sequence[float] = (0.0, 1.0), **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,8 +72,6 @@ class RemoveLetterbox(ConfiguredLayer):
         padding: What letterboxing added: left, top, right, bottom.
     """
 
-    arguments = ("padding",)
-
     def __init__(self, padding: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = Padding(*padding)
@@ -101,14 +96,14 @@ class DecodeDetections(ConfiguredLayer):
         detector: A `Detector`, or its fields.
     """
 
-    arguments = ("detector",)
-
     def __init__(self, detector: Detector | Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        made = detector if isinstance(detector, Detector) else Detector(**_tuples(detector))
-        self.detector = {name: getattr(made, name) for name in Detector.__dataclass_fields__}
-        self._anchors = anchors(made)
-        self._size = np.array([made.width, made.height], np.float32)
+        if not isinstance(detector, Detector):  # as it was saved
+            fields: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in detector.items()}
+            detector = Detector(**fields)
+        self.detector = {name: getattr(detector, name) for name in Detector.__dataclass_fields__}
+        self._anchors = anchors(detector)
+        self._size = np.array([detector.width, detector.height], np.float32)
 
     def call(self, regressors: KerasTensor, logits: KerasTensor) -> list[KerasTensor]:
         """[N, A, 4 + 2K] and [N, A, C] → boxes_xywh [N, A, 4], keypoints_xy [N, A, K, 2], scores [N, A, C]."""
@@ -137,8 +132,6 @@ class SuppressDetections(ConfiguredLayer):
         max_detections: Rows of the result; what is not used is zero.
     """
 
-    arguments = ("min_score", "threshold", "max_detections")
-
     def __init__(self, min_score: float, threshold: float = 0.3, max_detections: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_score, self.threshold, self.max_detections = min_score, threshold, max_detections
@@ -155,7 +148,7 @@ class SuppressDetections(ConfiguredLayer):
         heads = []
         for _ in range(self.max_detections):
             head = ops.argmax(ops.where(is_left, best, -1.0), axis=-1)
-            chosen = _rows(values, head)
+            chosen = ops.take_along_axis(values, head[:, None, None], axis=1)[:, 0]  # one row of each picture
             is_any = ops.any(is_left, axis=-1)
             is_same = ops.logical_and(is_left, _overlaps(chosen[:, None, :4], values[..., :4]) > self.threshold)
             weights = ops.where(is_same, best, 0.0)
@@ -176,14 +169,8 @@ class SuppressDetections(ConfiguredLayer):
         self, boxes_xywh_shape: Shape, keypoints_xy_shape: Shape, scores_shape: Shape
     ) -> list[Shape]:
         """Boxes, keypoints, scores, classes."""
-        del scores_shape  # Keras gives one per input
         rows = (boxes_xywh_shape[0], self.max_detections)
         return [(*rows, 4), (*rows, *keypoints_xy_shape[2:]), rows, rows]
-
-
-def _rows(values: KerasTensor, index: KerasTensor) -> KerasTensor:
-    """One row of each picture: [N, A, V] and [N] → [N, V]."""
-    return ops.take_along_axis(values, index[:, None, None], axis=1)[:, 0]
 
 
 def _overlaps(box: KerasTensor, boxes: KerasTensor) -> KerasTensor:
@@ -192,7 +179,3 @@ def _overlaps(box: KerasTensor, boxes: KerasTensor) -> KerasTensor:
     common = ops.prod(sides, axis=-1)
     union = ops.prod(box[..., 2:] - box[..., :2], axis=-1) + ops.prod(boxes[..., 2:] - boxes[..., :2], axis=-1) - common
     return ops.where(union > 0, common / ops.where(union > 0, union, 1.0), 0.0)
-
-
-def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -12,6 +12,9 @@ from keras import KerasTensor, ops
 
 from converter.layers.base import ConfiguredLayer, Shape, register
 
+CROP_SETTINGS = ["left_rotation_idx", "right_rotation_idx", "target_rotation_radians"]
+CROP_SETTINGS += ["output_height", "output_width", "scale_x", "scale_y"]
+
 
 @register
 class MaxPoolingWithArgmax2D(ConfiguredLayer):
@@ -22,8 +25,6 @@ class MaxPoolingWithArgmax2D(ConfiguredLayer):
         strides: (height, width).
         padding: `same` or `valid`.
     """
-
-    arguments = ("pool_size", "strides", "padding")
 
     def __init__(self, pool_size: Sequence[int], strides: Sequence[int], padding: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,8 +70,6 @@ class MaxUnpooling2D(ConfiguredLayer):
         pool_size: (height, width) of the window.
     """
 
-    arguments = ("pool_size",)
-
     def __init__(self, pool_size: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pool_size = tuple(pool_size)
@@ -110,22 +109,15 @@ class LandmarksToTransformMatrix(ConfiguredLayer):
         scale_y: Height of the crop relative to the box.
     """
 
-    arguments = (
-        "subset_idxs",
-        "left_rotation_idx",
-        "right_rotation_idx",
-        "target_rotation_radians",
-        "output_height",
-        "output_width",
-        "scale_x",
-        "scale_y",
-    )
-
     def __init__(self, subset_idxs: Sequence[int], **kwargs: Any) -> None:
-        for name in self.arguments[1:]:
+        for name in CROP_SETTINGS:
             setattr(self, name, kwargs.pop(name))
         super().__init__(**kwargs)
         self.subset_idxs = tuple(subset_idxs)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return super().get_config() | {name: getattr(self, name) for name in CROP_SETTINGS}
 
     def call(self, landmarks: KerasTensor) -> KerasTensor:
         """[N, L, 2 or 3] (x, y, and z unused) → [N, 4, 4].
@@ -170,8 +162,6 @@ class TransformTensorBilinear(ConfiguredLayer):
         width: Of the crop in pixels.
     """
 
-    arguments = ("height", "width")
-
     def __init__(self, height: int, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.height, self.width = height, width
@@ -186,14 +176,10 @@ class TransformTensorBilinear(ConfiguredLayer):
         rows, columns = (ops.convert_to_tensor(grid.ravel(), dtype=x.dtype) for grid in grids)
         # As the kernel does it, the half pixels go into the matrix's last column first.
         shift = 0.5 * matrix[:, :2, 0] + 0.5 * matrix[:, :2, 1] - 0.5 + matrix[:, :2, 3]
-        left, top = (
-            matrix[:, axis, 0, None] * columns + matrix[:, axis, 1, None] * rows + shift[:, axis, None]
-            for axis in (0, 1)
-        )
-        _, height, width, channels = x.shape
-        is_inside = (left >= 0) & (left <= width - 1) & (top >= 0) & (top <= height - 1)
-        sampled = _bilinear(x, left, top) * ops.cast(is_inside, x.dtype)[..., None]
-        return ops.reshape(sampled, (-1, self.height, self.width, channels))
+        turned = (matrix[:, axis, 0, None] * columns + matrix[:, axis, 1, None] * rows for axis in (0, 1))
+        left, top = (places + shift[:, axis, None] for axis, places in enumerate(turned))
+        sampled = _bilinear(x, left, top) * ops.cast(_is_inside(x, left, top), x.dtype)[..., None]
+        return ops.reshape(sampled, (-1, self.height, self.width, x.shape[3]))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """[N, height, width, C]."""
@@ -233,6 +219,10 @@ class Resampler(ConfiguredLayer):
         return (*input_shape[1][:3], input_shape[0][3])
 
 
+def _is_inside(x: KerasTensor, left: KerasTensor, top: KerasTensor) -> KerasTensor:
+    return (left >= 0) & (left <= x.shape[2] - 1) & (top >= 0) & (top <= x.shape[1] - 1)
+
+
 def _bilinear(x: KerasTensor, left: KerasTensor, top: KerasTensor) -> KerasTensor:
     """x [N, H, W, C] at places [N, P] in pixels → [N, P, C]; neighbours outside the picture are zero."""
     _, height, width, channels = x.shape
@@ -241,8 +231,7 @@ def _bilinear(x: KerasTensor, left: KerasTensor, top: KerasTensor) -> KerasTenso
     total = 0
     for right, below in ((0, 0), (0, 1), (1, 0), (1, 1)):
         c, r = column + right, row + below
-        is_inside = (c >= 0) & (c <= width - 1) & (r >= 0) & (r <= height - 1)
-        weight = (1 - ops.abs(left - c)) * (1 - ops.abs(top - r)) * ops.cast(is_inside, x.dtype)
+        weight = (1 - ops.abs(left - c)) * (1 - ops.abs(top - r)) * ops.cast(_is_inside(x, c, r), x.dtype)
         index = ops.cast(ops.clip(r, 0, height - 1) * width + ops.clip(c, 0, width - 1), "int32")
         index = ops.broadcast_to(index[..., None], (*ops.shape(index), channels))
         total = total + weight[..., None] * ops.take_along_axis(pixels, index, axis=1)

@@ -11,16 +11,7 @@ from converter.layers.base import ConfiguredLayer, Shape, register
 
 
 class _Resize(ConfiguredLayer):
-    """Resizing with TFLite's coordinate conventions and no antialiasing.
-
-    Args:
-        height: Output height in pixels.
-        width: Output width in pixels.
-        align_corners: The outermost pixels coincide.
-        half_pixel_centers: Pixels are areas; not together with `align_corners`.
-    """
-
-    arguments = ("height", "width", "align_corners", "half_pixel_centers")
+    """What `ResizeBilinear` and `ResizeNearest` share: the conventions, one axis after the other."""
 
     def __init__(
         self, height: int, width: int, *, align_corners: bool = False, half_pixel_centers: bool = False, **kwargs: Any
@@ -39,8 +30,7 @@ class _Resize(ConfiguredLayer):
         if self.align_corners and size > 1:
             return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
         offset = np.float32(0.5 if self.half_pixel_centers else 0)
-        made: NDArray[np.float32] = np.multiply(positions + offset, extent / size, dtype=np.float32)
-        return made
+        return np.asarray(np.multiply(positions + offset, extent / size, dtype=np.float32))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """[N, height, width, C]."""
@@ -77,14 +67,7 @@ class ResizeBilinear(_Resize):
 
 @register
 class ResizeNearest(_Resize):
-    """The nearest pixel, by the conventions of `ResizeBilinear`: below the place, with `align_corners` rounded.
-
-    Args:
-        height: Output height in pixels.
-        width: Output width in pixels.
-        align_corners: See `ResizeBilinear`.
-        half_pixel_centers: See `ResizeBilinear`.
-    """
+    """The nearest pixel, with the arguments of `ResizeBilinear`: below the place, with `align_corners` rounded."""
 
     def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
         places = self._places(x.shape[axis], size) + np.float32(0.5 if self.align_corners else 0)
@@ -100,8 +83,6 @@ class PaddedAveragePooling2D(ConfiguredLayer):
         strides: (height, width).
         padding: ((top, bottom), (left, right)): how far windows reach beyond the border.
     """
-
-    arguments = ("pool_size", "strides", "padding")
 
     def __init__(
         self, pool_size: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]], **kwargs: Any
@@ -120,8 +101,7 @@ class PaddedAveragePooling2D(ConfiguredLayer):
     def _share_inside(self, extent: int, axis: int) -> NDArray[np.float64]:
         inside = np.pad(np.ones(extent), self.padding[axis])
         windows = np.lib.stride_tricks.sliding_window_view(inside, self.pool_size[axis])
-        share: NDArray[np.float64] = windows[:: self.strides[axis]].mean(axis=1)
-        return share
+        return np.asarray(windows[:: self.strides[axis]].mean(axis=1))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """[N, h, w, C]."""
@@ -139,8 +119,6 @@ class _Blocks(ConfiguredLayer):
     Args:
         block_size: Edge of a block in pixels.
     """
-
-    arguments = ("block_size",)
 
     def __init__(self, block_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,8 +1,10 @@
-"""Slicing, padding and averaging along any axis but the batch."""
+"""A value and a weight; slicing, padding and averaging along any axis but the batch."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
+import keras
 import numpy as np
 from keras import KerasTensor, ops
 
@@ -18,8 +20,6 @@ class StridedSlice(ConfiguredLayer):
         size: Number of elements per axis.
         strides: Step per axis; may be negative.
     """
-
-    arguments = ("begin", "size", "strides")
 
     def __init__(self, begin: Sequence[int], size: Sequence[int], strides: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,8 +50,6 @@ class ZeroPadding(ConfiguredLayer):
         padding: (before, after) per axis, without the batch.
     """
 
-    arguments = ("padding",)
-
     def __init__(self, padding: Sequence[Sequence[int]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = tuple((before, after) for before, after in padding)
@@ -75,8 +73,6 @@ class Mean(ConfiguredLayer):
         keepdims: Whether they stay, with extent 1.
     """
 
-    arguments = ("axis", "keepdims")
-
     def __init__(self, axis: Sequence[int], *, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis, self.keepdims = tuple(axis), keepdims
@@ -89,3 +85,60 @@ class Mean(ConfiguredLayer):
         """Without `axis`, or with 1 in their place."""
         extents = ((1 if axis in self.axis else extent) for axis, extent in enumerate(input_shape))
         return tuple(extent for axis, extent in enumerate(extents) if self.keepdims or axis not in self.axis)
+
+
+class _WithValue(ConfiguredLayer):
+    """Has one weight, `value`, which is broadcast against the input from the right.
+
+    Args:
+        shape: Shape of `value`, without the batch axis.
+    """
+
+    value_initializer: Any = "zeros"
+
+    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+
+    def build(self, _: Shape) -> None:
+        """Create `value`, with no effect until it is set."""
+        self.value = self.add_weight(name="value", shape=self.shape, initializer=self.value_initializer)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Broadcasting from the right."""
+        extents = zip_longest(reversed(input_shape), reversed(self.shape), fillvalue=1)
+        return tuple(own if other == 1 else other for own, other in extents)[::-1]
+
+
+@register
+class BroadcastAdd(keras.layers.Layer):  # type: ignore[misc]
+    """a + b, broadcast. Keras's `Add` takes some broadcast operands for a bias along another axis (TensorFlow)."""
+
+    def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Two values of the same rank."""
+        return inputs[0] + inputs[1]
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """The larger extent of each axis; the batch is the operands' own."""
+        first, second = input_shape
+        return (first[0], *(max(pair) for pair in zip(first[1:], second[1:], strict=True)))
+
+
+@register
+class Scale(_WithValue):
+    """x · value: what is left of a batch normalization, or a unit conversion."""
+
+    value_initializer = "ones"
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """Multiply."""
+        return x * self.value
+
+
+@register
+class Offset(_WithValue):
+    """x + value."""
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        """Add."""
+        return x + self.value

@@ -1,4 +1,4 @@
-"""Layers → `Network`: normal form, then everything folded away that is not a step of its own."""
+"""Layers → `Network`: the same few kinds of node for both sides, those that are one step folded into one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

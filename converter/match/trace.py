@@ -59,7 +59,7 @@ class KerasNetwork:
     """A traced model.
 
     Attributes:
-        network: In normal form.
+        network: In canonical form.
         calls: In execution order.
         values: Symbolic tensor → the network's value.
         slots: One per variable of the model.

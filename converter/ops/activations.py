@@ -31,19 +31,13 @@ def softmax(op: OpView) -> list[Step]:
     return _function(_named("softmax"), beta=1.0)(op)
 
 
-def leaky_relu(op: OpView) -> list[Step]:
-    """x, or alpha · x where negative."""
-    return [Step("LeakyReLU", {"negative_slope": op.option("alpha")})]
-
-
 def prelu(op: OpView) -> list[Step]:
     """x, or alpha · x where negative. Alpha is broadcast from the right; its axes of extent 1 are shared."""
     x, alpha = op.computed(0), op.weight(1)
     shape = op.per_sample(alpha, x)
     shape = (1,) * (len(x.shape) - 1 - len(shape)) + shape
     shared = [axis + 1 for axis, extent in enumerate(shape) if extent == 1]
-    fits = all(extent in (1, own) for extent, own in zip(shape, x.shape[1:], strict=True))
-    if not fits:
+    if not all(extent in (1, own) for extent, own in zip(shape, x.shape[1:], strict=True)):
         raise op.unsupported(f"alpha of shape {alpha.shape} does not fit an input of shape {x.shape}")
     return [Step("PReLU", {"shared_axes": shared or None}, {"alpha": Weight(alpha.index, reshaped(shape))})]
 
@@ -118,9 +112,9 @@ record(
     _unary("TANH", "tanh"),
     _unary("HARD_SWISH", "hard_silu"),
     _unary("ELU", "elu"),
-    Operator("GELU", _function(_named("gelu"), approximate=False), options="GeluOptions"),
-    Operator("LEAKY_RELU", leaky_relu, options="LeakyReluOptions"),
-    Operator("SOFTMAX", softmax, options="SoftmaxOptions"),
+    Operator("GELU", _function(_named("gelu"), approximate=False), "GeluOptions"),
+    Operator("LEAKY_RELU", lambda op: [Step("LeakyReLU", {"negative_slope": op.option("alpha")})], "LeakyReluOptions"),
+    Operator("SOFTMAX", softmax, "SoftmaxOptions"),
     Layer(
         "Activation",
         lambda view: activation_parts(view.config["activation"]),
@@ -129,8 +123,7 @@ record(
         in_head=True,
     ),
     Layer("ReLU", _relu_parts, exported_as=("Relu", "Relu6", "clip_by_value"), any_size=True, per_channel=True),
-    Layer("LeakyReLU", _relu_parts, any_size=True),
-    Layer("Relu", _relu_parts, any_size=True),
+    *(Layer(name, _relu_parts, any_size=True) for name in ("LeakyReLU", "Relu")),
     *(Layer(name, _relu_parts) for name in ("Relu6", "LeakyRelu")),
     *(Layer(name, _parts_with_setting) for name in ("ELU", "Elu", "Softmax", "Gelu")),
     *(Layer(name, _parts_of(name.lower())) for name in ("Sigmoid", "Tanh", "Silu", "Softplus")),

@@ -62,29 +62,20 @@ def _emit_batch_norm(e: Emission) -> None:
     e.op("ADD", scaled, e.weight("shift"))
 
 
-def _sum(_: View) -> list[Part]:
-    return [Part("add", {})]
-
-
 record(
     Kind("add", lambda e: _emit(e, "ADD"), is_commutative=True),
-    Operator(
-        "ADD", lambda op: _binary(op, "Add", "BroadcastAdd", "Offset"), options="AddOptions", takes_activation=True
-    ),
-    Layer("Add", _sum, exported_as=("add", "AddV2"), any_size=True),
-    Layer("BroadcastAdd", _sum, any_size=True),
+    Operator("ADD", lambda op: _binary(op, "Add", "BroadcastAdd", "Offset"), "AddOptions", takes_activation=True),
+    Layer("Add", lambda _: [Part("add", {})], exported_as=("add", "AddV2"), any_size=True),
+    Layer("BroadcastAdd", lambda _: [Part("add", {})], any_size=True),
 )
 record(
     Kind("multiply", lambda e: _emit(e, "MUL"), is_commutative=True),
-    Operator(
-        "MUL", lambda op: _binary(op, "Multiply", "Multiply", "Scale"), options="MulOptions", takes_activation=True
-    ),
+    Operator("MUL", lambda op: _binary(op, "Multiply", "Multiply", "Scale"), "MulOptions", takes_activation=True),
     Layer("Multiply", lambda _: [Part("multiply", {})], exported_as=("mul", "Mul"), any_size=True),
 )
 record(Kind("Offset", lambda e: e.op("ADD", e.inputs[0], e.weight("value"))), Layer("Offset", weights=("value",)))
 record(Kind("Scale", lambda e: e.op("MUL", e.inputs[0], e.weight("value"))), Layer("Scale", weights=("value",)))
 record(
-    Kind("batch_norm", _emit_batch_norm),
-    Layer("BatchNormalization", _batch_norm_parts, any_size=True, in_head=True),
+    Kind("batch_norm", _emit_batch_norm), Layer("BatchNormalization", _batch_norm_parts, any_size=True, in_head=True)
 )
 record(None, Operator("SUB", takes_activation=True, one_way="no file has needed it yet: only its activation is known"))

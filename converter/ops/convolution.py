@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Step, View, Weight, biased
+from converter.ops.forms import PAIRS, Emission, OpView, Part, Step, View, Weight, biased
 from converter.ops.forms.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.tflite.model import Tensor
@@ -101,26 +101,13 @@ def _dilation(e: Emission) -> dict[str, int]:
 
 
 def _multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
-    """Kernel OHWI: each output is a sum over a window of all channels of its group."""
-    return result.size * prod(operands[1].shape[1:])
-
-
-def _depthwise_multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
-    """Kernel 1HWC: each output is a sum over a window of one channel."""
-    return result.size * prod(operands[1].shape[1:3])
-
-
-def _terms(node: Node, _: object) -> int:
-    return prod(node.weights["kernel"].shape[:-1])
-
-
-def _depthwise_terms(node: Node, _: object) -> int:
-    return prod(node.weights["kernel"].shape[:2])
+    """Every number of the kernel, OHWI or 1HWC, is used once at each place of the result."""
+    return prod(result.shape[:-1]) * operands[1].size
 
 
 record(
-    Kind("conv", emit=_emit_conv, terms=_terms, scaled_axes=(-1,)),
-    Operator("CONV_2D", conv_2d, options="Conv2DOptions", multiply_adds=_multiply_adds, takes_activation=True),
+    Kind("conv", _emit_conv, lambda node, _: prod(node.weights["kernel"].shape[:-1]), scaled_axes=(-1,)),
+    Operator("CONV_2D", conv_2d, "Conv2DOptions", _multiply_adds, takes_activation=True),
     Layer(
         "Conv2D",
         lambda view: [_part(view, "conv", {"groups": view.config.get("groups", 1)})],
@@ -130,14 +117,8 @@ record(
     ),
 )
 record(
-    Kind("depthwise", emit=_emit_depthwise, terms=_depthwise_terms, scaled_axes=(-2, -1)),
-    Operator(
-        "DEPTHWISE_CONV_2D",
-        depthwise_conv_2d,
-        options="DepthwiseConv2DOptions",
-        multiply_adds=_depthwise_multiply_adds,
-        takes_activation=True,
-    ),
+    Kind("depthwise", _emit_depthwise, lambda node, _: prod(node.weights["kernel"].shape[:2]), scaled_axes=(-2, -1)),
+    Operator("DEPTHWISE_CONV_2D", depthwise_conv_2d, "DepthwiseConv2DOptions", _multiply_adds, takes_activation=True),
     Layer(
         "DepthwiseConv2D",
         lambda view: [_part(view, "depthwise", _multiplier(view))],

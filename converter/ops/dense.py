@@ -48,14 +48,8 @@ def _multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
 
 
 record(
-    Kind("dense", _emit, terms=lambda node, _: prod(node.weights["kernel"].shape[:-1]), scaled_axes=(-1,)),
-    Operator(
-        "FULLY_CONNECTED",
-        fully_connected,
-        options="FullyConnectedOptions",
-        multiply_adds=_multiply_adds,
-        takes_activation=True,
-    ),
+    Kind("dense", _emit, lambda node, _: prod(node.weights["kernel"].shape[:-1]), scaled_axes=(-1,)),
+    Operator("FULLY_CONNECTED", fully_connected, "FullyConnectedOptions", _multiply_adds, takes_activation=True),
     Layer("Dense", _parts, takes_activation=True, exported_as=("MatMul", "Tensordot", "Kernel")),
 )
 record(

@@ -4,14 +4,14 @@ Source: MediaPipe's published calculators (Apache-2.0), `mediapipe/util/tflite/o
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 from converter.errors import MalformedModel
 from converter.ops.forms import OpView, Step
 from converter.ops.records import Kind, Layer, Operator, record
-from converter.ops.transposed import Kernel, transposed
+from converter.ops.transposed import transposed
 from converter.tflite.model import Tensor
 
 PADDING = {1: "same", 2: "valid"}
@@ -28,12 +28,9 @@ def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
     strides = (stride_h, stride_w)
     if min(strides) < 1:
         raise MalformedModel(f"{op.op}: strides {strides} are not positive")
-    crop = [0, 0]
-    if _padding(op, padding) == "same":
-        for axis in range(2):
-            extent, k, s = x.shape[axis + 1], kernel.shape[axis + 1], strides[axis]
-            crop[axis] = max(0, k - (extent - 1) % s - 1) // 2
-    return transposed(op, 0, strides, (crop[0], crop[1]), Kernel(kernel, bias, None))
+    is_same, extents = _padding(op, padding) == "same", zip(x.shape[1:3], kernel.shape[1:3], strides, strict=True)
+    crops = [max(0, k - (n - 1) % s - 1) // 2 if is_same else 0 for n, k, s in extents]
+    return transposed(op, 0, strides, (crops[0], crops[1]), bias)
 
 
 def max_pooling_with_argmax_2d(op: OpView) -> list[Step]:
@@ -55,13 +52,11 @@ def max_unpooling_2d(op: OpView) -> list[Step]:
 def landmarks_to_transform_matrix(op: OpView) -> list[Step]:
     """Landmarks [N,L,3] → matrix [N,4,4] from a crop's pixels to the picture's around some of them."""
     options = _flexbuffer(op)
-    names = (
-        *("subset_idxs", "left_rotation_idx", "right_rotation_idx", "target_rotation_radians"),
-        *("output_height", "output_width", "scale_x", "scale_y"),
-    )
-    missing = [name for name in names if name not in options]
-    if missing:
-        raise MalformedModel(f"{op.op} has no option {missing[0]!r}")
+    names = ["subset_idxs", "left_rotation_idx", "right_rotation_idx", "target_rotation_radians"]
+    names += ["output_height", "output_width", "scale_x", "scale_y"]
+    for name in names:
+        if name not in options:
+            raise MalformedModel(f"{op.op} has no option {name!r}")
     op.computed(0, rank=3)
     return [Step("LandmarksToTransformMatrix", {name: options[name] for name in names})]
 
@@ -72,8 +67,7 @@ def transform_tensor_bilinear(op: OpView) -> list[Step]:
     op.computed(0, rank=4), op.computed(1, rank=3)
     if "output_height" not in options or "output_width" not in options:
         raise MalformedModel(f"{op.op} has no output size")
-    config = {"height": options["output_height"], "width": options["output_width"]}
-    return [Step("TransformTensorBilinear", config)]
+    return [Step("TransformTensorBilinear", {"height": options["output_height"], "width": options["output_width"]})]
 
 
 def transform_landmarks(op: OpView) -> list[Step]:
@@ -131,30 +125,18 @@ def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
     return operands[0].size * prod(operands[1].shape[:3])
 
 
+def _record(name: str, lower: Callable[[OpView], list[Step]], layer: str = "") -> None:
+    record(Kind(layer or name), Operator(name, lower, one_way=KEPT), Layer(layer or name))
+
+
 KEPT = "new files have builtin operators only, which every runtime has; in its own file it stays as it is"
 record(
     None,  # the kind is that of TRANSPOSE_CONV, which is written in its place
-    Operator("Convolution2DTransposeBias", convolution_2d_transpose_bias, multiply_adds=_multiply_adds, one_way=KEPT),
+    Operator("Convolution2DTransposeBias", convolution_2d_transpose_bias, "", _multiply_adds, one_way=KEPT),
 )
-record(
-    Kind("MaxPoolingWithArgmax2D"),
-    Operator("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d, one_way=KEPT),
-    Layer("MaxPoolingWithArgmax2D"),
-)
-record(Kind("MaxUnpooling2D"), Operator("MaxUnpooling2D", max_unpooling_2d, one_way=KEPT), Layer("MaxUnpooling2D"))
-record(
-    Kind("LandmarksToTransformMatrix"),
-    Operator("Landmarks2TransformMatrix", landmarks_to_transform_matrix, one_way=KEPT),
-    Layer("LandmarksToTransformMatrix"),
-)
-record(
-    Kind("TransformTensorBilinear"),
-    Operator("TransformTensorBilinear", transform_tensor_bilinear, one_way=KEPT),
-    Layer("TransformTensorBilinear"),
-)
-record(
-    Kind("TransformLandmarks"),
-    Operator("TransformLandmarks", transform_landmarks, one_way=KEPT),
-    Layer("TransformLandmarks"),
-)
-record(Kind("Resampler"), Operator("Resampler", resampler, one_way=KEPT), Layer("Resampler"))
+_record("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d)
+_record("MaxUnpooling2D", max_unpooling_2d)
+_record("Landmarks2TransformMatrix", landmarks_to_transform_matrix, "LandmarksToTransformMatrix")
+_record("TransformTensorBilinear", transform_tensor_bilinear)
+_record("TransformLandmarks", transform_landmarks)
+_record("Resampler", resampler)

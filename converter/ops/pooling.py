@@ -7,11 +7,6 @@ from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Shape, Step
 from converter.ops.records import Kind, Layer, Operator, record
 
 
-def max_pool_2d(op: OpView) -> list[Step]:
-    """The window comes from the file, never from habit."""
-    return _pool(op, "MaxPooling2D")
-
-
 def average_pool_2d(op: OpView) -> list[Step]:
     """Padding does not count: the mean is over what lies inside the picture."""
     pool_size, strides = op.pair("filter"), op.pair("stride")
@@ -70,23 +65,18 @@ def _mean_terms(node: Node, shapes: Sequence[Shape]) -> int:
 
 record(
     Kind("max_pool", lambda e: _emit(e, "MAX_POOL_2D"), family="pool"),
-    Operator("MAX_POOL_2D", max_pool_2d, options="Pool2DOptions"),
+    Operator("MAX_POOL_2D", lambda op: _pool(op, "MaxPooling2D"), "Pool2DOptions"),
     Layer("MaxPooling2D", lambda view: _pool_parts(view, "max_pool"), any_size=True, per_channel=True),
 )
 record(
-    Kind(
-        "average_pool",
-        lambda e: _emit(e, "AVERAGE_POOL_2D"),
-        family="pool",
-        terms=lambda node, _: prod(node.config["pool_size"]),
-    ),
-    Operator("AVERAGE_POOL_2D", average_pool_2d, options="Pool2DOptions"),
+    Kind("average_pool", lambda e: _emit(e, "AVERAGE_POOL_2D"), lambda node, _: prod(node.config["pool_size"]), "pool"),
+    Operator("AVERAGE_POOL_2D", average_pool_2d, "Pool2DOptions"),
     Layer("AveragePooling2D", lambda view: _pool_parts(view, "average_pool"), any_size=True, per_channel=True),
     Layer("PaddedAveragePooling2D", lambda view: _pool_parts(view, "average_pool")),
 )
 record(
-    Kind("mean", _emit_mean, terms=_mean_terms),
-    Operator("MEAN", mean, options="ReducerOptions"),
+    Kind("mean", _emit_mean, _mean_terms),
+    Operator("MEAN", mean, "ReducerOptions"),
     Layer("GlobalAveragePooling2D", _mean_parts, any_size=True),
     Layer("Mean", _mean_parts),
 )

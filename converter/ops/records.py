@@ -4,6 +4,7 @@ Whatever has to be known of an operator is a column here and a value in the reco
 family's file; matching, auditing, writing, counting, changing and judging read the tables that come of it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,11 @@ class Layer:
     states_size: bool = False
     in_head: bool = False
 
+    @property
+    def automatic_name(self) -> str:
+        """What Keras calls a layer of this class that is given no name, but for the number."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", self.name).lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -76,18 +82,18 @@ class Kind:
     Attributes:
         name: E.g. `conv`; for layers of ours the class name.
         emit: Adds the operators that compute a node; None: it cannot be written.
+        terms: How many numbers it adds up for each result, from the node and the shapes of its operands; default: 1.
         family: What kinds have in common that a slip of the pen exchanges; default: the name.
         is_commutative: Whether its operands may come in any order.
-        terms: How many numbers it adds up for each result, from the node and the shapes of its operands; default: 1.
         scaled_axes: Axes of the kernel, in Keras's order, that a batch normalization behind it scales; empty: none
             can be folded into it.
     """
 
     name: str
     emit: "Callable[[forms.Emission], None] | None" = None
+    terms: "Callable[[forms.Node, Sequence[forms.Shape]], int] | None" = None
     family: str = ""
     is_commutative: bool = False
-    terms: "Callable[[forms.Node, Sequence[forms.Shape]], int] | None" = None
     scaled_axes: tuple[int, ...] = ()
 
 

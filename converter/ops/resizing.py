@@ -4,8 +4,10 @@ from converter.errors import MalformedModel
 from converter.ops.forms import Emission, OpView, Part, Step, View
 from converter.ops.records import Kind, Layer, Operator, record
 
+OURS = {"ResizeBilinear": "bilinear", "ResizeNearest": "nearest"}
 
-def _resize(op: OpView, interpolation: str, layer: str) -> list[Step]:
+
+def _resize(op: OpView, interpolation: str) -> list[Step]:
     """Three coordinate conventions: `half_pixel_centers`, `align_corners`, or neither (the oldest)."""
     before, size = op.computed(0, rank=4).shape[1:3], op.constant(1).ints()
     if size != op.output.shape[1:3] or min(*size, *before) < 1:
@@ -14,29 +16,23 @@ def _resize(op: OpView, interpolation: str, layer: str) -> list[Step]:
     conventions = {name: bool(op.option(name)) for name in ("align_corners", "half_pixel_centers")}
     if all(conventions.values()):
         raise op.unsupported("half_pixel_centers and align_corners contradict each other")
-    is_whole = height % before[0] == 0 and width % before[1] == 0
+    (rows, rest), (columns, other_rest) = divmod(height, before[0]), divmod(width, before[1])
     # Repeating pixels is the same with and without half-pixel centers.
-    if (
-        is_whole
-        and not conventions["align_corners"]
-        and (conventions["half_pixel_centers"] or interpolation == "nearest")
-    ):
-        factors = (height // before[0], width // before[1])
-        return [Step("UpSampling2D", {"size": factors, "interpolation": interpolation})]
-    return [Step(layer, {"height": height, "width": width} | conventions)]
+    as_keras = not conventions["align_corners"] and (conventions["half_pixel_centers"] or interpolation == "nearest")
+    if as_keras and rest == other_rest == 0:
+        return [Step("UpSampling2D", {"size": (rows, columns), "interpolation": interpolation})]
+    return [Step(f"Resize{interpolation.title()}", {"height": height, "width": width} | conventions)]
 
 
 def _parts(view: View) -> list[Part]:
     """Keras's own resizing has half-pixel centers on every back end; repeating pixels needs none."""
-    ours = {"ResizeBilinear": "bilinear", "ResizeNearest": "nearest"}
     default = "nearest" if view.layer == "UpSampling2D" else "bilinear"
-    interpolation = ours.get(view.layer) or view.config.get("interpolation", default)
+    interpolation = OURS.get(view.layer) or view.config.get("interpolation", default)
+    has_centers = interpolation == "bilinear" or view.layer in ("Resizing", "Resize")
     config = {
         "interpolation": interpolation,
         "size": tuple(view.outputs[0][:2]),
-        "half_pixel_centers": view.config.get(
-            "half_pixel_centers", interpolation == "bilinear" or view.layer in ("Resizing", "Resize")
-        ),
+        "half_pixel_centers": view.config.get("half_pixel_centers", has_centers),
         "align_corners": view.config.get("align_corners", False),
     }
     others = ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
@@ -56,15 +52,9 @@ def _emit(e: Emission) -> None:
 
 record(
     Kind("resize", _emit),
-    Operator("RESIZE_BILINEAR", lambda op: _resize(op, "bilinear", "ResizeBilinear"), options="ResizeBilinearOptions"),
-    Operator(
-        "RESIZE_NEAREST_NEIGHBOR",
-        lambda op: _resize(op, "nearest", "ResizeNearest"),
-        options="ResizeNearestNeighborOptions",
-    ),
+    Operator("RESIZE_BILINEAR", lambda op: _resize(op, "bilinear"), "ResizeBilinearOptions"),
+    Operator("RESIZE_NEAREST_NEIGHBOR", lambda op: _resize(op, "nearest"), "ResizeNearestNeighborOptions"),
     Layer("UpSampling2D", _parts, any_size=True),
-    Layer("ResizeBilinear", _parts, states_size=True),
-    Layer("ResizeNearest", _parts, states_size=True),
-    Layer("Resizing", _parts),
-    Layer("Resize", _parts),
+    *(Layer(name, _parts, states_size=True) for name in OURS),
+    *(Layer(name, _parts) for name in ("Resizing", "Resize")),
 )

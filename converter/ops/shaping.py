@@ -86,8 +86,7 @@ def transpose(op: OpView) -> list[Step]:
     return [Step("Permute", {"dims": perm[1:]})] if len(perm) > 1 else [Step("Identity")]
 
 
-def handed_on(_: View) -> list[Part]:
-    """Nothing: what the layer gets is what it gives."""
+def _handed_on(_: View) -> list[Part]:
     return []
 
 
@@ -119,14 +118,6 @@ def _emit_reshape(e: Emission) -> None:
     e.op("RESHAPE", e.inputs[0], e.ints(shape, "shape"), new_shape=shape)
 
 
-def _emit_permute(e: Emission) -> None:
-    e.op("TRANSPOSE", e.inputs[0], e.ints((0, *e.config["dims"]), "perm"))
-
-
-def _emit_concatenate(e: Emission) -> None:
-    e.op("CONCATENATION", *e.inputs, axis=e.config["axis"])
-
-
 def _emit_pad(e: Emission) -> None:
     e.takes("paddings")
     e.op("PAD", e.inputs[0], e.ints(((0, 0), *e.config["paddings"]), "paddings"))
@@ -149,50 +140,47 @@ def emit_slice(e: Emission, begin: Sequence[int], end: Sequence[int], strides: S
 
 record(
     Kind("reshape", _emit_reshape),
-    Operator("RESHAPE", reshape, options="ReshapeOptions"),
+    Operator("RESHAPE", reshape, "ReshapeOptions"),
     Layer("Reshape", _reshape_parts, in_head=True),
-    Layer("Flatten", _reshape_parts),
-    Layer("Ravel", _reshape_parts),
+    *(Layer(name, _reshape_parts) for name in ("Flatten", "Ravel")),
 )
 record(
-    Kind("permute", _emit_permute, family="reshape"),
-    Operator("TRANSPOSE", transpose, options="TransposeOptions"),
-    Layer("Permute", _permute_parts),
-    Layer("Transpose", _permute_parts),
+    Kind("permute", lambda e: e.op("TRANSPOSE", e.inputs[0], e.ints((0, *e.config["dims"]), "perm")), family="reshape"),
+    Operator("TRANSPOSE", transpose, "TransposeOptions"),
+    *(Layer(name, _permute_parts) for name in ("Permute", "Transpose")),
 )
 record(
-    Kind("concatenate", _emit_concatenate),
-    Operator("CONCATENATION", concatenation, options="ConcatenationOptions"),
+    Kind("concatenate", lambda e: e.op("CONCATENATION", *e.inputs, axis=e.config["axis"])),
+    Operator("CONCATENATION", concatenation, "ConcatenationOptions"),
     Layer("Concatenate", _concatenate_parts, exported_as=("concat",), any_size=True, in_head=True),
 )
 record(
     Kind("pad", _emit_pad),
-    Operator("PAD", pad, options="PadOptions"),
+    Operator("PAD", pad, "PadOptions"),
     Layer("ZeroPadding2D", _pad_parts, any_size=True, per_channel=True, in_head=True),
-    Layer("ZeroPadding", _pad_parts, any_size=True),
-    Layer("Pad", _pad_parts, any_size=True),
+    *(Layer(name, _pad_parts, any_size=True) for name in ("ZeroPadding", "Pad")),
 )
 record(
     Kind("StridedSlice", _emit_strided_slice),
-    Operator("STRIDED_SLICE", strided_slice, options="StridedSliceOptions"),
+    Operator("STRIDED_SLICE", strided_slice, "StridedSliceOptions"),
     Layer("StridedSlice"),
 )
 record(
     Kind("DepthToSpace", lambda e: e.op("DEPTH_TO_SPACE", e.inputs[0], block_size=e.config["block_size"])),
-    Operator("DEPTH_TO_SPACE", lambda op: _blocks(op, "DepthToSpace"), options="DepthToSpaceOptions"),
+    Operator("DEPTH_TO_SPACE", lambda op: _blocks(op, "DepthToSpace"), "DepthToSpaceOptions"),
     Layer("DepthToSpace", any_size=True, in_head=True),
 )
 record(
     Kind("SpaceToDepth", lambda e: e.op("SPACE_TO_DEPTH", e.inputs[0], block_size=e.config["block_size"])),
-    Operator("SPACE_TO_DEPTH", lambda op: _blocks(op, "SpaceToDepth"), options="SpaceToDepthOptions"),
+    Operator("SPACE_TO_DEPTH", lambda op: _blocks(op, "SpaceToDepth"), "SpaceToDepthOptions"),
     Layer("SpaceToDepth", any_size=True),
 )
-record(None, Layer("Identity", handed_on, any_size=True, per_channel=True, in_head=True))
-record(None, Layer("Dropout", handed_on, any_size=True, per_channel=True, in_head=True))
+for name in ("Identity", "Dropout"):
+    record(None, Layer(name, _handed_on, any_size=True, per_channel=True, in_head=True))
 # In inference.
 for name in (
     *("SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization"),
     *("ConvertToTensor", "StopGradient"),
     *(f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Rotation", "Translation", "Zoom")),
 ):
-    record(None, Layer(name, handed_on))
+    record(None, Layer(name, _handed_on))

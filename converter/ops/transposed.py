@@ -1,37 +1,14 @@
 """Transposed convolutions, TFLite's own and MediaPipe's."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from converter.ops.forms import (
-    PAIRS,
-    Emission,
-    Node,
-    OpView,
-    Pair,
-    Part,
-    Step,
-    View,
-    Weight,
-    as_pair,
-    biased,
-    cropped_in_front,
-)
+from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Step, View, Weight, as_pair, biased
 from converter.ops.forms.layouts import SAME, TRANSPOSE_CONV_OHWI_TO_HWOI
+from converter.ops.forms.padding import Pair, cropped_in_front
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.ops.shaping import emit_slice
 from converter.tflite.model import Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """What a transposed convolution multiplies with and applies."""
-
-    kernel_ohwi: Tensor
-    bias: Tensor | None
-    activation: str | None
 
 
 def transpose_conv(op: OpView) -> list[Step]:
@@ -40,12 +17,11 @@ def transpose_conv(op: OpView) -> list[Step]:
     strides = op.pair("stride")
     extents = zip(x.shape[1:3], op.output.shape[1:3], kernel.shape[1:3], strides, strict=True)
     crops = [cropped_in_front(*each) if op.padding == "same" else 0 for each in extents]
-    activation = op.fused if "fused_activation_function" in op.op.options else None
-    return transposed(op, 2, strides, (crops[0], crops[1]), Kernel(kernel, bias, activation))
+    return transposed(op, 2, strides, (crops[0], crops[1]), bias)
 
 
-def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Kernel) -> list[Step]:
-    """Transposed convolution of input `position`: everything that any kernel touches, then cropped to size.
+def transposed(op: OpView, position: int, strides: Pair, crop: Pair, bias: Tensor | None) -> list[Step]:
+    """Transposed convolution of input `position`: everything that any kernel (input 1) touches, then cropped to size.
 
     Keras's own `same` puts the odd pixel elsewhere on some back ends, so only `valid` is used.
 
@@ -54,25 +30,20 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Ker
         position: Which input is convolved.
         strides: (height, width).
         crop: Rows and columns to cut off in front.
-        kernel: The kernel, bias and activation.
+        bias: [O] or none.
     """
-    x, size = op.computed(position, rank=4), kernel.kernel_ohwi.shape[1:3]
+    x, kernel = op.computed(position, rank=4), op.weight(1, rank=4)
+    filters, *size, _ = kernel.shape
     extents = [(n - 1) * s + max(k, s) for n, k, s in zip(x.shape[1:3], size, strides, strict=True)]
     crops = [(c, n - c - out) for c, n, out in zip(crop, extents, op.output.shape[1:3], strict=True)]
     if min(map(min, crops)) < 0:
         raise op.unsupported(f"its output of shape {op.output.shape} reaches beyond what the kernel covers")
-    weights = {"kernel": Weight(kernel.kernel_ohwi.index, TRANSPOSE_CONV_OHWI_TO_HWOI)}
-    if kernel.bias:
-        weights["bias"] = Weight(kernel.bias.index, SAME)
-    filters = kernel.kernel_ohwi.shape[0]
-    config = {
-        "filters": filters,
-        "kernel_size": size,
-        "strides": strides,
-        "padding": "valid",
-        "use_bias": kernel.bias is not None,
-        "activation": kernel.activation,
-    }
+    weights = {"kernel": Weight(kernel.index, TRANSPOSE_CONV_OHWI_TO_HWOI)}
+    if bias:
+        weights["bias"] = Weight(bias.index, SAME)
+    activation = op.fused if "fused_activation_function" in op.op.options else None
+    config = {"filters": filters, "kernel_size": tuple(size), "strides": strides, "padding": "valid"}
+    config |= {"use_bias": bias is not None, "activation": activation}
     cropping = [Step("Cropping2D", {"cropping": tuple(crops)})] if any(map(any, crops)) else []
     shape = (*extents, filters)
     return [Step("Conv2DTranspose", config, weights, inputs=(op.op.inputs[position],), shape=shape), *cropping]
@@ -81,9 +52,8 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, kernel: Ker
 def _parts(view: View) -> list[Part]:
     size, strides = view.pair("kernel_size"), view.pair("strides")
     crops = []
-    for axis in range(2):
-        before, after = view.inputs[0][axis], view.outputs[0][axis]
-        full = ((before or 1) - 1) * strides[axis] + max(size[axis], strides[axis])
+    for before, after, k, s in zip(view.inputs[0][:2], view.outputs[0][:2], size, strides, strict=True):
+        full = ((before or 1) - 1) * s + max(k, s)
         total = full - (after or full)
         crops.append((total // 2, total - total // 2))
     config: dict[str, Any] = {"kernel_size": size, "strides": strides, "cropping": tuple(crops)}
@@ -104,9 +74,8 @@ def _emit(e: Emission) -> None:
     e.takes("kernel_size", "strides", "cropping", "batch_norm", "epsilon")
     height, width, filters, channels = e.weights["kernel"].shape
     strides, crops = e.config["strides"], e.config["cropping"]
-    extents = [
-        (i or 0, o or 0, k, s) for i, o, k, s in zip(e.shapes[0], e.shape, (height, width), strides, strict=False)
-    ]
+    sizes = zip(e.shapes[0], e.shape, (height, width), strides, strict=False)
+    extents = [(before or 0, after or 0, size, stride) for before, after, size, stride in sizes]
     first = [crop[0] for crop in crops]
     is_same = first == [cropped_in_front(*each) for each in extents] and all(-(-o // s) == i for i, o, _, s in extents)
     if not is_same and any(first):
@@ -124,21 +93,21 @@ def _emit_cropping(e: Emission) -> None:
     emit_slice(e, begin, [b + int(n or 0) for b, n in zip(begin, e.shape, strict=True)], [1] * len(begin))
 
 
-def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
-    """Output shape, kernel OHWI, x: each input goes to a window of all output channels."""
-    return operands[2].size * prod(operands[1].shape[:3])
-
-
 def _terms(node: Node, _: object) -> int:
     height, width, _filters, channels = node.weights["kernel"].shape
     return height * width * channels
 
 
 record(
-    Kind("conv_transpose", emit=_emit, terms=_terms, scaled_axes=(-2,)),
+    Kind("conv_transpose", _emit, _terms, scaled_axes=(-2,)),
     Operator(
-        "TRANSPOSE_CONV", transpose_conv, options="TransposeConvOptions", multiply_adds=_multiply_adds, states_size=True
+        "TRANSPOSE_CONV",
+        transpose_conv,
+        "TransposeConvOptions",
+        # Each input goes to a window (of the kernel, OHWI) of all output channels.
+        lambda operands, _: operands[2].size * prod(operands[1].shape[:3]),
+        states_size=True,
     ),
     Layer("Conv2DTranspose", _parts, takes_activation=True, exported_as=("conv2d_transpose", "Kernel"), any_size=True),
 )
-record(Kind("cropping", emit=_emit_cropping), Layer("Cropping2D", _cropping, any_size=True))
+record(Kind("cropping", _emit_cropping), Layer("Cropping2D", _cropping, any_size=True))

@@ -8,7 +8,7 @@ from converter.ops import records
 from converter.tflite.edit import Editable
 
 
-def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
+def split_activations(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
     """Make every fused activation an operator of its own, so that what lies before it can be read.
 
     The computation stays the same: a kernel applies its activation to each finished sum.
@@ -48,14 +48,14 @@ def unfused(data: memoryview | bytes) -> tuple[bytes, dict[int, int]]:
     return file.pack(), split
 
 
-def fuse_relus(file: Editable, among: Sequence[Any] | None = None) -> None:
-    """Make a ReLU or ReLU6 part of the operator before it, if that can have one and nobody else reads its result.
+def fuse_activations(file: Editable, among: Sequence[Any] | None = None) -> None:
+    """Make an activation part of the operator before it, if that can have one and nobody else reads its result.
 
-    The opposite of `unfused`: the computation stays the same.
+    The opposite of `split_activations`: the computation stays the same.
 
     Args:
         file: To be changed.
-        among: The ReLUs to look at; default: all.
+        among: The activations to look at; default: all.
     """
     names = file.schema
     functions = _functions(names)

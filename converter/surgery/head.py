@@ -92,9 +92,7 @@ def _logits(traced: KerasNetwork, detector: Detector | None) -> Any:
         known = detector or for_shapes(tuple(taken.shape[1:]), shapes)
     except BadDetector as error:
         raise BadHead(f"{traced.model.name} has no detection head: {error}".partition("\n")[0], hint) from None
-    made = [
-        tensor for tensor, shape in zip(outputs, shapes, strict=True) if len(shape) == 2 and shape[0] == known.boxes
-    ]
+    made = [tensor for tensor in outputs if len(tensor.shape) == 3 and tensor.shape[1] == known.boxes]
     logits = [tensor for tensor in made if tensor.shape[2] != known.coordinates]
     if others or len(made) != 2 or len(logits) != 1:
         raise BadHead(

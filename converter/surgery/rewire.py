@@ -48,10 +48,8 @@ class Rewiring:
         """
         for call in self._traced.calls:
             operands = [self.values[tensor] for tensor in call.inputs]
-            if type(call.layer).__name__ == "ConvertToTensor":  # what Keras itself does with a model's inputs
-                made: Any = operands
-            else:
-                made = change(call, operands)
+            # `ConvertToTensor` is what Keras itself does with a model's inputs.
+            made = operands if type(call.layer).__name__ == "ConvertToTensor" else change(call, operands)
             made = self.again(call) if made is None else made
             for old, new in zip(call.outputs, self._tree.flatten(made), strict=True):
                 self.values[old] = new

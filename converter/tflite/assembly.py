@@ -168,7 +168,7 @@ class Assembly(Editable):
 
     def drop_what_nobody_reads(self) -> None:
         """Storage operators without a reader, and the content of buffers without a tensor; indices stay."""
-        while idle := {op for op in self.graph.operators if self._is_storage(op) and not self._is_read(op)}:
+        while idle := {op for op in self.graph.operators if self._is_storage(op) and not self.is_read(op.outputs[0])}:
             self.graph.operators = [op for op in self.graph.operators if op not in idle]
         ends = [*self.graph.inputs, *self.graph.outputs]
         ends += [index for op in self.graph.operators for index in (*op.inputs, *op.outputs) if index >= 0]
@@ -180,9 +180,6 @@ class Assembly(Editable):
 
     def _is_storage(self, op: Any) -> bool:
         return self.kind(op) in STORAGE_OPS
-
-    def _is_read(self, op: Any) -> bool:
-        return self.is_read(int(op.outputs[0]))
 
     def is_free(self, index: int) -> bool:
         """Whether nobody reads an operand, nor anything else the constant that it is made of."""

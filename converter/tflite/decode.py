@@ -8,20 +8,8 @@ from numpy.typing import NDArray
 from converter.errors import MalformedModel, UnsupportedModel
 from converter.tflite.model import Dimension, Quantization, Sparsity, Storage, Tensor
 
-DTYPES = {
-    "BOOL": np.bool_,
-    "INT8": np.int8,
-    "UINT8": np.uint8,
-    "INT16": np.int16,
-    "UINT16": np.uint16,
-    "INT32": np.int32,
-    "UINT32": np.uint32,
-    "INT64": np.int64,
-    "UINT64": np.uint64,
-    "FLOAT16": np.float16,
-    "FLOAT32": np.float32,
-    "FLOAT64": np.float64,
-}
+_NAMES = ("BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
+DTYPES = {name: np.dtype(name.lower()) for name in (*_NAMES, "FLOAT16", "FLOAT32", "FLOAT64")}
 
 
 def decode(tensor: Tensor) -> NDArray[np.generic]:
@@ -48,7 +36,7 @@ def decode(tensor: Tensor) -> NDArray[np.generic]:
 
 
 def _values(storage: Storage, tensor: Tensor) -> NDArray[Any]:
-    if len(storage.data) % np.dtype(DTYPES[storage.dtype]).itemsize:
+    if len(storage.data) % DTYPES[storage.dtype].itemsize:
         raise MalformedModel(f"{tensor}: {len(storage.data)} bytes are no whole number of {storage.dtype} values")
     flat: NDArray[Any] = np.frombuffer(storage.data, DTYPES[storage.dtype])
     if storage.sparsity is None:

@@ -13,19 +13,8 @@ from typing import Any
 from converter.errors import MalformedModel
 
 Fields = dict[str, Any]
-_SCALARS = {
-    "bool": "?",
-    "int8": "b",
-    "uint8": "B",
-    "int16": "h",
-    "uint16": "H",
-    "int32": "i",
-    "uint32": "I",
-    "int64": "q",
-    "uint64": "Q",
-    "float32": "f",
-    "float64": "d",
-}
+_INTEGERS = {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
+_SCALARS = _INTEGERS | {"int64": "q", "uint64": "Q", "float32": "f", "float64": "d", "bool": "?"}
 _STRUCTS = {kind: struct.Struct(f"<{code}") for kind, code in _SCALARS.items()}
 _U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
 

@@ -10,24 +10,9 @@ from converter.errors import MalformedModel, UnsupportedModel
 # Operators that only give a stored constant another form.
 STORAGE_OPS = ("DENSIFY", "DEQUANTIZE")
 # Bits per element; STRING, RESOURCE and VARIANT have no fixed size.
-BITS = {
-    "BOOL": 8,
-    "INT4": 4,
-    "INT8": 8,
-    "UINT8": 8,
-    "INT16": 16,
-    "UINT16": 16,
-    "FLOAT16": 16,
-    "BFLOAT16": 16,
-    "INT32": 32,
-    "UINT32": 32,
-    "FLOAT32": 32,
-    "INT64": 64,
-    "UINT64": 64,
-    "FLOAT64": 64,
-    "COMPLEX64": 64,
-    "COMPLEX128": 128,
-}
+BITS = {"INT4": 4, "BOOL": 8, "INT8": 8, "UINT8": 8, "INT16": 16, "UINT16": 16, "FLOAT16": 16, "BFLOAT16": 16}
+BITS |= {"INT32": 32, "UINT32": 32, "FLOAT32": 32, "INT64": 64, "UINT64": 64, "FLOAT64": 64}
+BITS |= {"COMPLEX64": 64, "COMPLEX128": 128}
 
 
 @dataclass(frozen=True, slots=True)

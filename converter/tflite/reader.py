@@ -2,7 +2,6 @@
 
 import mmap
 import os
-from collections.abc import Iterable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -82,13 +81,17 @@ def _at(items: Any, index: int, who: str, what: str) -> Any:
 
 
 def _buffer(fields: Fields, data: memoryview, index: int) -> memoryview:
-    # Files over 2 GB keep their data behind the flatbuffer; offsets 0 and 1 mean "not so".
-    start, size = fields["offset"], fields["size"]
-    if start > 1:
-        if start + size > len(data):
-            raise MalformedModel(f"buffer {index} lies outside the file")
-        return data[start : start + size]
+    behind = _behind(data, fields["offset"], fields["size"], f"buffer {index} lies")
+    if behind is not None:
+        return behind
     return fields["data"] if fields["data"] is not None else data[:0]
+
+
+def _behind(data: memoryview, start: int, size: int, what: str) -> memoryview | None:
+    """Files over 2 GB keep their data behind the flatbuffer; offsets 0 and 1 mean "not so"."""
+    if start > 1 and start + size > len(data):
+        raise MalformedModel(f"{what} outside the file")
+    return data[start : start + size] if start > 1 else None
 
 
 def _kind(fields: Fields) -> tuple[str, int, bool]:
@@ -195,30 +198,19 @@ def _op(index: int, fields: Fields, codes: list[tuple[str, int, bool]], data: me
     for name, enum in ENUM_OPTIONS.items():
         if name in options:
             options[name] = enum_names(enum).get(options[name], f"{enum}_{options[name]}")
+    place = fields["large_custom_options_offset"], fields["large_custom_options_size"]
+    behind = _behind(data, *place, f"op #{index}: its options lie")
     return Op(
         index=index,
         kind=kind,
-        inputs=_operands(fields["inputs"]),
+        # -1 is the format's way to leave an optional operand out; other negative numbers fail the range check.
+        inputs=tuple(None if index == -1 else index for index in fields["inputs"] or ()),
         outputs=tuple(fields["outputs"] or ()),
         options=options,
         version=version,
-        custom_options=_custom_options(fields, data, index),
+        custom_options=fields["custom_options"] if behind is None else behind,
         is_custom=is_custom,
     )
-
-
-def _operands(indices: Iterable[int] | None) -> tuple[int | None, ...]:
-    # -1 is the format's way to leave an optional operand out; other negative numbers fail the range check.
-    return tuple(None if index == -1 else index for index in indices or ())
-
-
-def _custom_options(fields: Fields, data: memoryview, index: int) -> memoryview | None:
-    start, size = fields["large_custom_options_offset"], fields["large_custom_options_size"]
-    if start > 1:
-        if start + size > len(data):
-            raise MalformedModel(f"op #{index}: its options lie outside the file")
-        return data[start : start + size]
-    return fields["custom_options"]  # type: ignore[no-any-return]
 
 
 def _signature(fields: Fields, graphs: tuple[Graph, ...]) -> Signature:

@@ -2,9 +2,11 @@
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
 
 from converter.errors import VerificationImpossible
+from converter.tflite.assembly import Assembly
 from converter.tflite.edit import Editable
 from converter.tflite.flatbuffer import schema
 
@@ -23,14 +25,7 @@ def builtin_only(data: memoryview) -> bytes:
     Raises:
         VerificationImpossible: One of them has a geometry for which that does not hold.
     """
-    import numpy as np
-
-    file = Editable(data)
-    names = file.schema
-    code = names.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = names.BuiltinOperator.TRANSPOSE_CONV
-    code.version = 3
-    file.model.operatorCodes.append(code)
+    file = Assembly(data)
     for number, op in enumerate(file.graph.operators):
         if file.custom_kind(op) != TRANSPOSE_BIAS:
             continue
@@ -42,27 +37,11 @@ def builtin_only(data: memoryview) -> bytes:
                 f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}",
                 hint="`verify=False` converts without comparing",
             )
-        op.opcodeIndex = len(file.model.operatorCodes) - 1
-        op.inputs = np.array([_add_ints(file, after), kernel, x, bias], np.int32)
-        op.customOptions = None
-        op.builtinOptionsType = names.BuiltinOptions.TransposeConvOptions
-        op.builtinOptions = names.TransposeConvOptionsT()
-        op.builtinOptions.padding = names.Padding.SAME if padding == 1 else names.Padding.VALID
-        op.builtinOptions.strideW, op.builtinOptions.strideH = int(stride_w), int(stride_h)
+        operands = [file.constant(after.astype(np.int32), "output_shape"), kernel, x, bias]
+        options = {"padding": "SAME" if padding == 1 else "VALID", "stride_w": int(stride_w), "stride_h": int(stride_h)}
+        made = file.operator("TRANSPOSE_CONV", operands, op.outputs[0], 3, "TransposeConvOptions", options)
+        file.graph.operators[number] = made
     return file.pack()
-
-
-def _add_ints(file: Editable, values: Any) -> int:
-    import numpy as np
-
-    buffer, tensor = file.schema.BufferT(), file.schema.TensorT()
-    buffer.data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
-    tensor.name = b"output_shape"
-    tensor.shape, tensor.type = [len(values)], file.schema.TensorType.INT32
-    file.model.buffers.append(buffer)
-    tensor.buffer = len(file.model.buffers) - 1
-    file.graph.tensors.append(tensor)
-    return len(file.graph.tensors) - 1
 
 
 def without_custom_ops(data: memoryview) -> bytes:
@@ -70,16 +49,13 @@ def without_custom_ops(data: memoryview) -> bytes:
 
     The new inputs and outputs follow the old ones, in the order of the cut ops' operands, each once.
     """
-    import numpy as np
-
     file = Editable(data)
     cut = [op for op in file.graph.operators if file.custom_kind(op)]
     constant = {i for i, t in enumerate(file.graph.tensors) if file.model.buffers[t.buffer].data is not None}
-    kept = [op for op in file.graph.operators if not file.custom_kind(op)]
     made = {int(index) for op in cut for index in op.outputs}
     fed = [*map(int, file.graph.inputs), *sorted(made)]
     read = {int(index) for op in cut for index in op.inputs} - constant - set(fed) - set(map(int, file.graph.outputs))
-    file.graph.operators = kept
+    file.graph.operators = [op for op in file.graph.operators if not file.custom_kind(op)]
     file.graph.inputs = np.array(fed, np.int32)
     file.graph.outputs = np.array([*map(int, file.graph.outputs), *sorted(read)], np.int32)
     file.model.signatureDefs = None  # they name the old inputs and outputs
@@ -106,22 +82,23 @@ def with_outputs(data: memoryview | bytes, tensors: Sequence[int]) -> tuple[byte
     def target(position: int) -> int:
         return position + int(struct.unpack_from("<I", buffer, position)[0])
 
+    def vector(position: int) -> tuple[int, ...]:
+        (length,) = struct.unpack_from("<I", buffer, position)
+        return struct.unpack_from(f"<{length}i", buffer, position + 4)
+
     graph = target(target(field(target(0), "subgraphs", "Model")) + 4)
     reference = field(graph, "outputs", "SubGraph")
-    count, *own = struct.unpack_from(f"<I{_length(buffer, target(reference))}i", buffer, target(reference))
-    inputs = target(field(graph, "inputs", "SubGraph"))
-    known = {*own, *struct.unpack_from(f"<{_length(buffer, inputs)}i", buffer, inputs + 4)}
+    own = vector(target(reference))
+    known = {*own, *vector(target(field(graph, "inputs", "SubGraph")))}
     every = [*own, *(index for index in tensors if index not in known)]
     buffer += bytes(-len(buffer) % 4)
     struct.pack_into("<I", buffer, reference, len(buffer) - reference)
     buffer += struct.pack(f"<I{len(every)}i", len(every), *every)
-    return bytes(buffer), count
+    return bytes(buffer), len(own)
 
 
 def cut_at(data: memoryview | bytes, tensors: Sequence[int]) -> bytes:
     """Make intermediate results the only outputs of the model, and drop every operator that they do not need."""
-    import numpy as np
-
     file = Editable(memoryview(data))
     needed, kept = set(tensors), []
     for op in reversed(file.graph.operators):
@@ -132,7 +109,3 @@ def cut_at(data: memoryview | bytes, tensors: Sequence[int]) -> bytes:
     file.graph.outputs = np.array(tensors, np.int32)
     file.model.signatureDefs = None  # they name the old outputs
     return file.pack()
-
-
-def _length(buffer: bytearray, vector: int) -> int:
-    return int(struct.unpack_from("<I", buffer, vector)[0])

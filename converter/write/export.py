@@ -9,11 +9,10 @@ from converter.ops.forms import UnknownLayer
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import read
 from converter.tflite.variants import builtin_only
-from converter.write.calibration import Inputs
 from converter.write.keras_export import keras_export
 from converter.write.onnx import to_onnx
 from converter.write.placed import StorageType
-from converter.write.quantize import QuantizedType, quantize
+from converter.write.quantize import Inputs, QuantizedType, quantize
 from converter.write.writer import Writer
 
 Progress = Callable[[str], None]

@@ -2,26 +2,30 @@
 
 The quantizer tells tensors apart by name, and operators by the newer of the two fields that files have for them. Names
 are neither unique nor always there, and old files lack the newer field; so both are put in order for it.
+Its own calibration is not used: it cannot run a file that has tensors which nothing reads any more, and its running
+average depends on the order of the inputs.
 """
 
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converter.errors import BadInput, CannotExport
 from converter.extras import importing
-from converter.passes.activations import fuse_relus
+from converter.passes.activations import fuse_activations
 from converter.tflite.edit import Editable
 from converter.tflite.model import Graph, Op
 from converter.tflite.reader import read
-from converter.write.calibration import Calibration, Inputs, calibrate
+from converter.tflite.variants import with_outputs
 
+Inputs = Sequence[NDArray[np.float32]]  # one array per input of the file
 QuantizedType = Literal["int8", "dynamic"]
 BITS = 8
 EVERY = ".*"  # the quantizer's pattern for names
@@ -41,6 +45,72 @@ class Quantized:
     data: bytes
     left_float: Mapping[str, int]
     samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Which range each activation has, seen while LiteRT runs a model on representative inputs.
+
+    Attributes:
+        ranges: Index of a tensor → its lowest and highest value over all inputs.
+        samples: How many inputs there were.
+    """
+
+    ranges: Mapping[int, tuple[float, float]]
+    samples: int
+
+
+def calibrate(data: bytes, representative: Iterable[Inputs]) -> Calibration:
+    """Run a float32 file on representative inputs.
+
+    Args:
+        data: The file.
+        representative: Inputs as the model will see them.
+
+    Raises:
+        BadInput: There are none, the model cannot take them, or they make a tensor infinite or NaN.
+        CannotExport: LiteRT cannot run the model.
+    """
+    graph = read(data).graph
+    computed = sorted({index for op in graph.ops for index in op.outputs if graph.tensors[index].dtype == "FLOAT32"})
+    runtime = _interpreter(with_outputs(data, computed)[0])
+    seen = dict.fromkeys((*graph.inputs, *computed), (np.inf, -np.inf))
+    samples = 0
+    for samples, inputs in enumerate(representative, start=1):
+        _feed(runtime, inputs, graph)
+        runtime.invoke()
+        for index, (low, high) in seen.items():
+            values = runtime.get_tensor(index)
+            seen[index] = float(np.minimum(low, values.min())), float(np.maximum(high, values.max()))
+            if not np.isfinite(seen[index]).all():
+                raise BadInput(f"representative input {samples} makes {graph.tensors[index]} infinite or NaN")
+    if not samples:
+        raise BadInput("there are no representative inputs, so nothing shows which range each activation has")
+    return Calibration(seen, samples)
+
+
+def _interpreter(data: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        runtime = Interpreter(model_content=data, num_threads=1)
+        runtime.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CannotExport(
+            f"LiteRT cannot run the model to see its activations: {reason}", hint="dtype='dynamic' needs no run"
+        ) from None
+    return runtime
+
+
+def _feed(runtime: Any, inputs: Inputs, graph: Graph) -> None:
+    expected = [graph.tensors[index] for index in graph.inputs]
+    if [np.shape(array) for array in inputs] != [tensor.shape for tensor in expected]:
+        shapes = ", ".join(str(np.shape(array)) for array in inputs)
+        wanted = ", ".join(str(tensor.shape) for tensor in expected)
+        raise BadInput(f"representative inputs of shape {shapes}; the model takes {wanted}")
+    for tensor, array in zip(expected, inputs, strict=True):
+        runtime.set_tensor(tensor.index, np.asarray(array, np.float32))
 
 
 def quantize(data: bytes, dtype: QuantizedType, representative: Iterable[Inputs] | None = None) -> Quantized:
@@ -78,7 +148,7 @@ def _calibration(file: Editable, representative: Iterable[Inputs] | None) -> Cal
             hint="representative=[[array], …], one array per input; or dtype='dynamic', which needs none",
         )
     # XNNPACK has no int8 kernel for a ReLU alone: with those that it has, the face detector takes five times as long.
-    fuse_relus(file)
+    fuse_activations(file)
     return calibrate(file.pack(), representative)
 
 

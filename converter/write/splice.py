@@ -14,7 +14,7 @@ import numpy as np
 from converter.errors import CannotExport
 from converter.match.network import Network, Pair
 from converter.ops.forms import Emission, Node, Value, emit
-from converter.passes.activations import fuse_relus
+from converter.passes.activations import fuse_activations
 from converter.tflite.assembly import Assembly
 from converter.write.comparison import Comparison
 from converter.write.folded import values_of
@@ -58,7 +58,7 @@ class Splicing(Assembly):
             self._rewire(pair, comparison)
         self._order()
         self._give(comparison)
-        fuse_relus(self, self._fresh)
+        fuse_activations(self, self._fresh)
 
     def write_all(self, theirs: Network) -> None:
         """Write a whole model."""
@@ -70,7 +70,7 @@ class Splicing(Assembly):
         self.graph.outputs = [self._tensors[end.value] for end in theirs.outputs]
         for end in theirs.outputs:
             self.graph.tensors[self._tensors[end.value]].name = end.name.encode()
-        fuse_relus(self)
+        fuse_activations(self)
 
     def _take_inputs(self, comparison: Comparison) -> None:
         for ends in comparison.matching.inputs:

@@ -6,7 +6,7 @@ from typing import Protocol
 from converter.errors import BadCandidate
 from converter.match.network import Network
 from converter.ops.forms import Value
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 
 class Candidate(Protocol):

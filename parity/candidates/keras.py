@@ -9,8 +9,7 @@ from converter.match.trace import Call, KerasNetwork, keras_network
 from converter.ops.forms import Value
 from parity.candidates.candidate import check_fit
 from parity.candidates.replay import Replay
-from parity.runners.keras import compiled
-from parity.runners.types import Array
+from parity.runners.runtimes import Array, compiled
 
 
 class KerasCandidate:

@@ -9,8 +9,7 @@ from converter.ops.forms import Value
 from parity.candidates.candidate import check_fit
 from parity.candidates.onnx_graph import FED, OnnxGraph
 from parity.candidates.onnx_layers import network_of
-from parity.runners.onnx import OnnxRuntime
-from parity.runners.types import Array
+from parity.runners.runtimes import Array, OnnxRuntime
 
 
 class OnnxCandidate:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from converter.ops.forms import Shape, Value
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 FED = "fed:"

@@ -9,8 +9,7 @@ from converter.errors import BadCandidate
 from converter.match.network import Network
 from converter.match.trace import Call
 from converter.ops.forms import Value
-from parity.runners.keras import compiled
-from parity.runners.types import Array
+from parity.runners.runtimes import Array, compiled
 
 
 class Replay:

@@ -12,7 +12,7 @@ from converter.errors import BadCandidate
 from converter.files import check_output, whole_file
 from converter.match.network import Network
 from converter.ops.forms import Value
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 SUFFIX, FORMAT = ".npz", 1
 

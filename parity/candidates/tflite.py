@@ -12,8 +12,8 @@ from converter.rebuild.model import rebuild
 from converter.tflite.model import Model
 from parity.candidates.candidate import check_fit
 from parity.candidates.replay import Replay
-from parity.runners.tracing import TracedReference
-from parity.runners.types import Array
+from parity.runners.reference import TracedReference
+from parity.runners.runtimes import Array
 
 
 class TfliteCandidate:

@@ -19,7 +19,7 @@ from parity.layerwise.guilty import find_guilty, first_without_partner
 from parity.layerwise.modes import BothModes
 from parity.layerwise.original import Original, Progress, run_original
 from parity.layerwise.results import ParityReport
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from parity.layerwise.results import LayerResult
 from parity.layerwise.statistics import Statistics, measure, span_of
 from parity.layerwise.tolerance import limits
 from parity.outputs.compare import RELATIVE, Verdict
-from parity.runners.tracing import Trace
-from parity.runners.types import Array
+from parity.runners.reference import Trace
+from parity.runners.runtimes import Array
 
 
 @dataclass(frozen=True, slots=True)

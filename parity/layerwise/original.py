@@ -10,10 +10,9 @@ from converter.match.network import Network
 from converter.match.transfer import Plan
 from converter.ops.forms import Value
 from converter.tflite.model import Model
-from parity.inputs.check import check_inputs
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.tracing import Trace, TracedReference
-from parity.runners.types import Array
+from parity.inputs import check_inputs, seeded_inputs
+from parity.runners.reference import Trace, TracedReference
+from parity.runners.runtimes import Array
 
 # Called with what is being done.
 Progress = Callable[[str], None]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from parity.outputs.compare import CEILING, Verdict
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 # A conversion that is right differs from LiteRT's plain kernels as XNNPACK does: by the order of sums. That
 # spread is one sample of a random quantity; four times as much leaves room for another sample of it. Measured

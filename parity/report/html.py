@@ -12,7 +12,7 @@ import numpy as np
 
 from converter.extras import importing
 from converter.files import check_output, whole_file
-from parity.runners.types import Array
+from parity.runners.runtimes import Array
 
 SUFFIX = ".html"
 TEMPLATE = Path(__file__).parent / "templates" / "parity.html.j2"

@@ -1,19 +1,44 @@
-"""Comparisons as text."""
+"""Comparisons as text: tables in a terminal, plain columns in a pipe."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
-
-from parity.report.console import make_console, table
 
 if TYPE_CHECKING:
     from parity.layerwise.results import ParityReport
     from parity.outputs.verification import Verification
 
+# What a pipe gets: rows as wide as they need to be, never cut, so that `grep` finds what it looks for.
+PIPE_WIDTH = 10_000
 # Everything after a wrong layer is wrong, too: a table of all that hides the first.
 LAYERS_SHOWN, NAME_WIDTH = 10, 48
+
+
+class _Console(Console):
+    """Leaves a closed pipe to the command line, where rich would exit with 1: a code that has a meaning here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def make_console(file: TextIO | None = None) -> Console:
+    """A console as wide as the terminal, or wide enough for everything when piped."""
+    # Names come from files and may look like markup.
+    console = _Console(file=file, highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
+
+
+def table(*columns: str) -> Table:
+    """A table without a frame; columns that start with `#` hold numbers and stand right-aligned."""
+    made = Table(box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+    return made
 
 
 def print_verification(console: Console, verification: "Verification", other: str = "original") -> None:
@@ -48,13 +73,9 @@ def parity_text(report: "ParityReport") -> str:
 def print_parity(
     console: Console, report: "ParityReport", *, every_layer: bool = False, how: str = "`layers` has them"
 ) -> None:
-    """The guilty layer on top, what the audit found, then the tensors.
+    """The guilty layer on top, what the audit found, then the tensors: all, or the outputs and the first wrong ones.
 
-    Args:
-        console: Where to.
-        report: What.
-        every_layer: Whether to show all tensors, not only the wrong ones and the outputs.
-        how: How to see them all.
+    `how` says how to see them all.
     """
     compared = f"{len(report.layers)} tensors, {report.inputs} inputs"
     if report.ok:
@@ -64,10 +85,8 @@ def print_parity(
         console.print(f"same as far as it goes: all that has a partner agrees ({compared})", style="yellow")
         console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
     elif report.guilty:
-        guilty, modes = (
-            report.guilty,
-            {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"},
-        )
+        guilty = report.guilty
+        modes = {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"}
         console.print(f"{guilty.layer} {modes[guilty.mode]}: {guilty.why}", style="bold red")
         console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
     else:

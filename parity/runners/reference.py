@@ -1,4 +1,4 @@
-"""How to run the original, where LiteRT cannot run all of it."""
+"""How to run the original, also where LiteRT cannot run all of it; and all its intermediate tensors."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,22 +7,24 @@ from copy import copy
 import numpy as np
 
 from converter.blueprints.build import blueprint
+from converter.match.network import Network
+from converter.ops.forms import Value
+from converter.passes.activations import split_activations
 from converter.rebuild.model import make_layer
 from converter.tflite.model import Model
 from converter.tflite.variants import TRANSPOSE_BIAS, builtin_only, without_custom_ops
-from parity.runners.keras import keras_runner
-from parity.runners.litert import Kernels, LiteRT
-from parity.runners.types import Array, Run
+from parity.runners.runtimes import Array, Kernels, LiteRT, keras_runner
+
+# One is a matter of chance: see `TracedReference.sensitivity`, where six differ by a factor of nine.
+NUDGES = 2
+# Value of the network → what it holds after one run.
+Trace = dict[Value, Array]
 
 
 def nudged(inputs: Sequence[Array], seed: int = 0) -> list[Array]:
     """Every number moved to a neighbour of float32, up or down at random: as if it had been rounded otherwise.
 
     A zero stays as good as zero: of an input that is nothing else this shows nothing.
-
-    Args:
-        inputs: One float32 array per input.
-        seed: Which way each goes.
     """
     rng = np.random.default_rng(seed)
     ends = (np.float32(-np.inf), np.float32(np.inf))
@@ -43,8 +45,6 @@ class Reference:
         custom = Counter(op.kind for op in model.graph.ops if op.is_custom)
         self.notes: list[str] = []
         self.unchecked = {kind: count for kind, count in custom.items() if kind != TRANSPOSE_BIAS}
-        self.plain: Run
-        self.xnnpack: Run
         builtin = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
         if TRANSPOSE_BIAS in custom:
             self.notes.append(
@@ -52,8 +52,7 @@ class Reference:
                 "TRANSPOSE_CONV in its place"
             )
         if not self.unchecked:
-            self.plain = LiteRT(builtin, "plain").run
-            self.xnnpack = LiteRT(model.data, "xnnpack").run
+            self.plain, self.xnnpack = LiteRT(builtin, "plain").run, LiteRT(model.data, "xnnpack").run
             return
         names = ", ".join(f"{kind} ×{count}" for kind, count in self.unchecked.items())
         self.notes.append(f"not checked here: {names}: LiteRT has no kernel, so unlite's own layers computed them")
@@ -124,3 +123,74 @@ class Hybrid:
         made = self._litert.run([values[index] for index in (*self._graph.inputs, *self._fed)])
         values |= dict(zip((*self._graph.outputs, *self._watched), made, strict=True))
         return made[: len(self._graph.outputs)]
+
+
+class TracedReference:
+    """The original with all its intermediate results, with plain kernels and with XNNPACK.
+
+    LiteRT's own reference kernels would do for the second opinion as well, but take ten times as long, and add up
+    in the same order as the plain ones: on some layers both agree to the last bit, which says nothing.
+
+    Args:
+        model: The original.
+        network: The same as nodes: its values are what a trace has.
+    """
+
+    def __init__(self, model: Model, network: Network) -> None:
+        custom = {op.kind for op in model.graph.ops if op.is_custom}
+        data = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
+        is_fused = any(op.options.get("fused_activation_function", "NONE") != "NONE" for op in model.graph.ops)
+        data, split = split_activations(data) if is_fused else (data, {})
+        self._tensors = _tensors(network, split)
+        keep = tuple(dict.fromkeys(self._tensors.values()))
+        self._plain: LiteRT | Hybrid
+        self._xnnpack: LiteRT | Hybrid
+        if custom - {TRANSPOSE_BIAS}:
+            self._plain = Hybrid(model, data, "plain", keep)
+            self._xnnpack = self._plain.with_kernels("xnnpack")
+        else:
+            self._plain, self._xnnpack = LiteRT(data, "plain", keep), LiteRT(data, "xnnpack", keep)
+
+    def trace(self, inputs: Sequence[Array]) -> Trace:
+        """Run once with plain kernels; see `LiteRT.run`."""
+        self._plain.run(inputs)
+        return {value: self._plain.tensor(index) for value, index in self._tensors.items()}
+
+    def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
+        """Largest difference between the two kernel sets, per value; `plain` is what `trace` gave for the inputs."""
+        return self._distances(self._xnnpack, inputs, plain)
+
+    def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
+        """How far roundings of the input move each value: the largest of a few `nudged` runs.
+
+        What roundings grow to in a network is another thing than how far two kernel sets happen to be apart. On
+        pose_landmark_full there is a tensor that the two compute to within 2.8e-4 on one input, and that such nudges
+        move by 0.8e-3 to 6.9e-3; TensorFlow is 4.3e-3 off there with oneDNN on AVX2, and 1.1e-3 without.
+        """
+        moved: dict[Value, float] = {}
+        for seed in range(NUDGES):
+            for value, distance in self._distances(self._plain, nudged(inputs, seed), plain).items():
+                moved[value] = max(moved.get(value, 0.0), distance)
+        return moved
+
+    def _distances(self, runner: LiteRT | Hybrid, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
+        """Run, and take the largest difference from a trace for each value."""
+        runner.run(inputs)
+        distances = {}
+        for value, index in self._tensors.items():
+            # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
+            with np.errstate(invalid="ignore", over="ignore"):
+                distance = float(np.abs(runner.tensor(index) - plain[value]).max(initial=0))
+            distances[value] = distance if np.isfinite(distance) else 0.0
+        return distances
+
+
+def _tensors(network: Network, split: dict[int, int]) -> dict[Value, int]:
+    """Where the network's values are in the unfused file."""
+    tensors: dict[Value, int] = {}
+    for node in network.nodes:
+        tensors |= {value: value.tensor for value in (*node.inputs, *node.outputs) if value.tensor is not None}
+        op = node.origin.op
+        if op.index in split and node.kind == "activation" and node.outputs[0].tensor == op.outputs[0]:
+            tensors[node.inputs[0]] = split[op.index]
+    return tensors

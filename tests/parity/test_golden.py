@@ -5,8 +5,8 @@ import pytest
 
 from fixtures.make_golden import FOLDER, MODEL, OUTPUTS, SEEDS, differences, face_input
 from parity.outputs.compare import RELATIVE, SPREADS
-from parity.runners.keras import keras_runner
-from tests.models import shared
+from parity.runners.runtimes import keras_runner
+from tests.tools.models import shared
 
 
 def test_face_landmark_with_attention() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fixtures.mediapipe_runtime import run
-from parity.inputs.seeded import seeded_inputs
+from parity.inputs import seeded_inputs
 from parity.outputs.compare import Verdict, compare
-from parity.runners.keras import keras_runner
 from parity.runners.reference import Reference
-from tests.models import NAMES, original, path, shared
+from parity.runners.runtimes import keras_runner
+from tests.tools.models import NAMES, original, path, shared
 
 
 @pytest.mark.mediapipe

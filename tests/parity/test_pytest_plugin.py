@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fixtures.siblings import siblings_file
+from tests.tools.files import siblings_file
 
 TEST = """
 import converter

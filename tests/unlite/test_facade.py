@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import unlite
-from fixtures.siblings import siblings_file
-from tests.commands import process
+from tests.tools.commands import process
+from tests.tools.files import siblings_file
 
 pytestmark = pytest.mark.one_setting
 

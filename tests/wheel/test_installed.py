@@ -22,7 +22,7 @@ import converter
 import parity
 import unlite
 from unlite.commands.main import VERBS
-from unlite.detection.drawn import DrawnHand, draw
+from unlite.detection.drawing import DrawnHand, draw
 
 pytestmark = pytest.mark.wheel
 CHECKOUT = Path(__file__).parents[2]
@@ -80,9 +80,7 @@ JOBS: dict[str, Sequence[Job]] = {
         ),
     ],
     "detect": [Job("pictures/hand.png --model palm_detection_full --draw drawn.png", "1 found", ["drawn.png"])],
-    "heads": [
-        Job(f"{NAME} --classes 2 --design joint --seconds 0 --plot heads.svg", "For 2 classes", ["heads.svg"]),
-    ],
+    "heads": [Job(f"{NAME} --classes 2 --design joint --seconds 0 --plot heads.svg", "For 2 classes", ["heads.svg"])],
     "zoo": [Job("", NAME)],
     "zoo list": [Job("--json", f'"name": "{NAME}"')],
     "zoo fetch": [Job(NAME, NAME)],
@@ -112,16 +110,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def unlite_in(folder: Path, arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the program that the wheel has installed."""
-    program = Path(sysconfig.get_path("scripts")) / "unlite"
+    command = [str(Path(sysconfig.get_path("scripts"), "unlite")), *arguments.split()]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
-        [program, *arguments.split()],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
     )
 
 

@@ -28,21 +28,14 @@ def run(arguments: argparse.Namespace) -> Result:
 
 
 def convert(source: str, output: Path, *, verify: bool = True) -> Result:
-    """Convert a file, and write the model if it agrees.
-
-    Args:
-        source: The file, or a known model's name.
-        output: Where to write the model.
-        verify: Whether to compare at all.
-    """
+    """Convert a file, or a known model, and write what it becomes if it agrees or is not to be compared."""
     check_output(output)
     original = converter.read(find(source))
     plan = converter.blueprint(original.graph, original.name)  # what cannot be is said before Keras is imported
     with working() as progress:
         model = converter.convert(plan, progress=counted("building layer", progress))
-        verification = None
-        if verify:
-            verification = parity.verify(original, model, progress=counted("verifying, input", progress))
+        say = counted("verifying, input", progress)
+        verification = parity.verify(original, model, progress=say) if verify else None
         agrees = verification is None or verification.ok
         if agrees:
             progress(f"saving {output}")

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Result:
     """Three steps; what each has found is told before the next one begins."""
-    from parity.report.console import make_console
+    from parity.report.text import make_console
 
     check_extra("detect", "unlite demo")
     console, folder = make_console(), arguments.output
@@ -48,20 +48,14 @@ def run(arguments: argparse.Namespace) -> Result:
 
 
 def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
-    """Let a converted palm detector and its original look at drawn hands.
-
-    Args:
-        model: The `.keras` file.
-        original: The `.tflite` file.
-        target: Where to write the picture of what they find.
+    """Let a converted palm detector and its original look at drawn hands, and draw into `target` what they find.
 
     Returns:
         What they found, in words, and whether it is the same.
     """
     import numpy as np
 
-    from unlite.detection.drawing import side_by_side, stacked
-    from unlite.detection.drawn import DrawnHand, draw
+    from unlite.detection.drawing import DrawnHand, draw, side_by_side, stacked
     from unlite.detection.finder import difference, load_finder
 
     finder, against = load_finder(model), load_finder(original)

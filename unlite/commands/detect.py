@@ -14,11 +14,11 @@ from unlite.commands.frame import DETECTOR, JSON, Result, Verb, find, working
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parity.runners.types import Run
-    from unlite.detection.decoding import Detections
+    from parity.runners.runtimes import Run
     from unlite.detection.finder import Difference, Finder
     from unlite.detection.images import Frame
     from unlite.detection.landmarks import Hand
+    from unlite.detection.pipeline import Detections
 
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Result:
     """Look at the pictures; for people, each is told as soon as it has been looked at."""
     from converter import detectors
-    from parity.report.console import make_console
+    from parity.report.text import make_console
     from unlite.detection.finder import load_finder
     from unlite.detection.landmarks import load_landmarks
 
@@ -138,13 +138,7 @@ class Look:
 def look(
     sources: Sequence[str], models: Models, *, draw: Path | None = None, limit: int | None = None
 ) -> Iterator[Look]:
-    """Look at pictures, one after the other.
-
-    Args:
-        sources: See `unlite.detection.images.frames`.
-        models: What shall look.
-        draw: A picture file, for one picture; else a folder.
-        limit: See `frames`.
+    """Look at pictures (see `unlite.detection.images.frames`) one after the other, and draw into a file or a folder.
 
     Raises:
         UnliteError: Something cannot be read, run or written.
@@ -235,8 +229,7 @@ def _write(target: Path, seen: Look, models: Models) -> None:
 
 def show(seen: dict[str, Any], console: "Console") -> None:
     """One picture, as `Look.as_dict` gives it."""
-    from parity.report.console import table
-    from parity.report.text import rounded
+    from parity.report.text import rounded, table
 
     rows, size = seen["detections"], f"{seen['width']}×{seen['height']}"
     console.print(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")

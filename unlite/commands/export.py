@@ -95,7 +95,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _write(original: "Model | None", model: Any, arguments: argparse.Namespace, progress: Progress) -> "Exported":
     from converter.write.export import Form, export
-    from unlite.detection.representative import load_representative
+    from unlite.detection.images import load_representative
 
     given = arguments.representative
     representative = partial(load_representative, given) if given else None
@@ -143,9 +143,8 @@ class Compared:
 
 
 def _compare(files: "Exported", model: Any, arguments: argparse.Namespace, progress: Progress) -> Compared:
-    from parity.outputs.onnx import verify_onnx
-    from parity.outputs.verification import Truth, remembering, verify
-    from parity.runners.keras import keras_runner
+    from parity.outputs.verification import Truth, remembering, verify, verify_onnx
+    from parity.runners.runtimes import keras_runner
 
     files.check_comparable()
     truth, candidate = Truth(files.exact), remembering(keras_runner(model))
@@ -162,7 +161,7 @@ def _compare(files: "Exported", model: Any, arguments: argparse.Namespace, progr
 def _rounding(truth: "Truth", files: "Exported") -> tuple[Rounding, ...]:
     import numpy as np
 
-    from parity.inputs.seeded import seeded_inputs
+    from parity.inputs import seeded_inputs
     from parity.outputs.verification import Truth
 
     inputs = files.inputs or seeded_inputs(truth.model.graph, SEEDS)

@@ -72,7 +72,7 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
     Yields:
         What to call with what is being done.
     """
-    from parity.report.console import make_console
+    from parity.report.text import make_console
 
     visible = os.fdopen(os.dup(2), "w")
     python_stderr, sys.stderr = sys.stderr, visible

@@ -13,7 +13,6 @@ from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, wor
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlite.cost.latency import Spread
     from unlite.cost.verdict import Heads, Measured
 
 COLUMNS = ("design", "#classes", "#network", "#spread", "#× unchanged", "#expected", "#× fewest", "#heads", "#decoding")
@@ -73,16 +72,14 @@ def show(heads: "Heads", plot: Path | None, console: "Console") -> None:
     """One table per runtime, then the recommendation."""
     from rich.text import Text
 
-    from parity.report.console import table
+    from parity.report.text import table
 
     for runtime in heads.unchanged:
         rows = table(*COLUMNS, "#total", "verdict")
         for row in heads.rows(runtime):
             rows.add_row(*cells(row), Text("slow", style="red") if row.is_slow else Text("ok", style="green"))
-        unchanged = heads.unchanged[runtime].median
-        console.print(
-            f"{runtime}: the unchanged {heads.model} takes {unchanged:.2f} times as long as in LiteRT, XNNPACK"
-        )
+        times = f"{heads.unchanged[runtime].median:.2f} times as long as in LiteRT, XNNPACK"
+        console.print(f"{runtime}: the unchanged {heads.model} takes {times}")
         console.print(rows)
         console.print(f"{SPELLED.format(heads.rounds[runtime])}\n")
     stages = heads.best.stages
@@ -99,7 +96,7 @@ def cells(row: "Measured") -> list[str]:
         row.design,
         str(row.classes),
         _ms(row.model.median),
-        _range(row.model),
+        f"{_ms(row.model.low)}–{_ms(row.model.high)}",
         f"{row.ratio.median:.3f}",
         f"{row.expected:.3f}",
         f"{row.growth.median:.3f}",
@@ -107,10 +104,6 @@ def cells(row: "Measured") -> list[str]:
         _ms(row.stages["decoding"].median),
         _ms(row.total.median),
     ]
-
-
-def _range(seconds: "Spread") -> str:
-    return f"{_ms(seconds.low)}–{_ms(seconds.high)}"
 
 
 def _ms(seconds: float) -> str:

@@ -27,8 +27,7 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def show(summary: dict[str, Any], console: "Console") -> None:
     """What `converter.blueprints.summary.summarize` found."""
-    from parity.report.console import table
-    from parity.report.text import spelled
+    from parity.report.text import spelled, table
 
     headline = f"{summary['name']}  {summary['bytes'] / 1e6:.2f} MB  {summary['parameters']:,} parameters"
     console.print(headline, style="bold")

@@ -61,7 +61,7 @@ def _print(result: Result, *, as_json: bool) -> None:
     if as_json and result.document:
         print(json.dumps(result.document(), indent=2))
         return
-    from parity.report.console import make_console
+    from parity.report.text import make_console
 
     result.show(make_console())
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> Result:
             check_output(path, suffix)
     if arguments.html:
         check_extra("html", "--html")
-    from parity.inputs.files import load_inputs
+    from parity.inputs import load_inputs
 
     original = converter.read(find(arguments.model))
     inputs = load_inputs(arguments.inputs, original.graph) if arguments.inputs else None

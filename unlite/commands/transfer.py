@@ -3,11 +3,11 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import converter
 from converter.files import check_output, whole_file
-from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, OVERRIDES, Result, Verb, find, working
+from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, OVERRIDES, Progress, Result, Verb, find, working
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from converter.match.transfer import Plan
     from converter.tflite.model import Model
     from parity.layerwise.results import ParityReport
-    from unlite.commands.frame import Progress
 
 NOTES_SHOWN = 3
 
@@ -54,9 +53,7 @@ def run(arguments: argparse.Namespace) -> Result:
         if arguments.write_overrides:
             return _write_starter(plan, arguments.write_overrides)
         transfer(plan)
-        report = None
-        if not arguments.no_verify:
-            report = _compared(original, plan, progress)
+        report = None if arguments.no_verify else _compared(original, plan, progress)
         # With gaps the outputs cannot agree: then every layer that got weights has to agree by itself.
         agrees = report is None or report.ok or (plan.has_gaps_on_purpose and report.matched_layers_ok)
         if agrees:
@@ -77,13 +74,7 @@ def _result(plan: "Plan", report: "ParityReport | None", output: Path | None) ->
         if not output:
             console.print("nothing was written; --no-verify writes the model as it is")
 
-    rest = {"notes": list(plan.notes), "parity": report.as_dict() if report else None}
-    document = {"ok": output is not None, "assignments": _assignments(plan)} | rest
-    return Result(lambda: document, show, output is not None)
-
-
-def _assignments(plan: "Plan") -> list[dict[str, Any]]:
-    return [
+    assignments = [
         {
             "variable": a.path,
             "tensor": a.tensor.name if a.tensor else None,
@@ -93,6 +84,9 @@ def _assignments(plan: "Plan") -> list[dict[str, Any]]:
         }
         for a in plan.assignments
     ]
+    rest = {"notes": list(plan.notes), "parity": report.as_dict() if report else None}
+    document = {"ok": output is not None, "assignments": assignments} | rest
+    return Result(lambda: document, show, output is not None)
 
 
 def _show_plan(console: "Console", plan: "Plan") -> None:
@@ -109,7 +103,7 @@ def _show_plan(console: "Console", plan: "Plan") -> None:
         console.print(f"  {note}")
 
 
-def _compared(original: "Model", plan: "Plan", progress: "Progress") -> "ParityReport":
+def _compared(original: "Model", plan: "Plan", progress: Progress) -> "ParityReport":
     """Layer by layer, with what the plan has found out."""
     from parity.candidates.keras import KerasCandidate
     from parity.layerwise.check import report

@@ -26,7 +26,7 @@ def list_models(_: argparse.Namespace) -> Result:
     ]
 
     def show(console: "Console") -> None:
-        from parity.report.console import table
+        from parity.report.text import table
 
         listing = table("model", "package", "licence", "here")
         for row in rows:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 
@@ -19,14 +18,20 @@ from converter.tflite.model import Graph, Model
 from converter.tflite.reader import read
 from converter.tflite.variants import cut_at
 from converter.write.writer import write
-from parity.runners.litert import LiteRT
-from parity.runners.types import Array
+from parity.runners.runtimes import Array, LiteRT
 from unlite.cost.latency import Contender
 from unlite.cost.runtimes import Runtime, StorageType, Subject
-from unlite.detection.decoding import Detections, Floats, decode, regressors_and_logits, suppress
-from unlite.detection.drawn import DrawnHand, draw
-from unlite.detection.pipeline import as_tensor
-from unlite.detection.sampling import Pixels, sample
+from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.pipeline import (
+    Detections,
+    Floats,
+    Pixels,
+    as_tensor,
+    decode,
+    regressors_and_logits,
+    sample,
+    suppress,
+)
 
 HEIGHT, WIDTH = 480, 640  # of the picture: what cameras give
 HANDS = (DrawnHand(0.5, (0.3, 0.5)), DrawnHand(0.4, (0.7, 0.5)))
@@ -133,7 +138,7 @@ class Bench:
         picture = np.asarray(draw(HEIGHT, WIDTH, HANDS))
         example = [as_tensor(picture, found)[0]]
         model = converter.convert(original)
-        unchanged = Subject(model, _stored(original, model), example)
+        unchanged = Subject(model, cache(partial(write, original, model)), example)
 
         @cache
         def cut(dtype: StorageType | None) -> bytes:
@@ -152,9 +157,8 @@ class Bench:
             for count in classes:
                 progress(f"building {design}, {count} classes")
                 model = replace_classes(self.unchanged.model, count, design, detector=self.detector)
-                store = _stored(None if is_second else self.original, model)
-                example = [self.region] if is_second else self.unchanged.example
-                yield Variant(design, count, Subject(model, store, example))
+                source, example = (None, [self.region]) if is_second else (self.original, self.unchanged.example)
+                yield Variant(design, count, Subject(model, cache(partial(write, source, model)), example))
 
     def contenders(
         self, runtime: Runtime, variants: Sequence[Variant], progress: Callable[[str], None] = lambda _: None
@@ -165,16 +169,16 @@ class Bench:
         found = _decoder(raw, TWO_STAGE, 1, self.detector)()
         threshold = self.detector.min_suppression_threshold
         made: dict[str, Contender] = {
-            "original": lambda: file.run(example),
+            "original": partial(file.run, example),
             "preprocessing": lambda: as_tensor(self.picture, self.detector),
-            "detector": _prepared(runtime, self.unchanged),
-            "backbone": _prepared(runtime, self.backbone),
+            "detector": partial(runtime.make(self.unchanged), example),
+            "backbone": partial(runtime.make(self.backbone), example),
             "suppression": lambda: suppress(found, threshold),
             "cropping": lambda: _region(self.picture, self.detector),
         }
         for variant in variants:
             progress(variant.name)
-            made[variant.name] = _prepared(runtime, variant.subject)
+            made[variant.name] = partial(runtime.make(variant.subject), variant.subject.example)
             made[f"{variant.name} decoding"] = _decoder(raw, variant.design, variant.classes, self.detector)
         return made
 
@@ -218,15 +222,6 @@ def _known(original: Model) -> Detector:
     except BadDetector as error:
         message, _, hint = str(error).partition("\nhint: ")
         raise BadHead(f"{original.name} has no detection head: {message}", hint) from None
-
-
-def _stored(original: Model | None, model: Any) -> Callable[[StorageType | None], bytes]:
-    return cache(lambda dtype: write(original, model, dtype))
-
-
-def _prepared(runtime: Runtime, subject: Subject) -> Contender:
-    run = runtime.make(subject)
-    return lambda: run(subject.example)
 
 
 @cache

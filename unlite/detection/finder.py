@@ -12,12 +12,8 @@ import converter
 from converter import detectors
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
-from parity.runners.keras import keras_runner
-from parity.runners.litert import LiteRT
-from parity.runners.types import Run
-from unlite.detection.decoding import Detections, check_outputs, intersection_over_union
-from unlite.detection.pipeline import detect
-from unlite.detection.sampling import Floats, Pixels
+from parity.runners.runtimes import LiteRT, Run, keras_runner
+from unlite.detection.pipeline import Detections, Floats, Pixels, check_outputs, detect, intersection_over_union
 
 # How far two models' results may be apart and still be the same, as a share of the picture or of the score.
 # MediaPipe's own two kernel sets are up to 2.2e-6 apart.
@@ -67,12 +63,7 @@ def load_finder(path: Path, detector: Detector | None = None) -> Finder:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A file that can be run.
-
-    Attributes:
-        taken: Shapes of its inputs, without the batch.
-        given: Of its outputs.
-    """
+    """A file that can be run, and the shapes of what it takes and gives, without the batch."""
 
     run: Run
     taken: list[tuple[int, ...]]
@@ -99,16 +90,14 @@ def _keras(path: Path) -> Loaded:
 
 def _litert(path: Path) -> Loaded:
     model = converter.read(path)
-    for index in (*model.graph.inputs, *model.graph.outputs):
-        tensor = model.graph.tensors[index]
+    graph = model.graph
+    for index in (*graph.inputs, *graph.outputs):
+        tensor = graph.tensors[index]
         if tensor.dtype != "FLOAT32" or tensor.shape[:1] != (1,):
-            raise BadDetector(
-                f"{path}: {tensor} is {tensor.dtype} {tensor.shape}, expected float32 and one picture at a time"
-            )
-    ends = (
-        [model.graph.tensors[index].shape[1:] for index in ends] for ends in (model.graph.inputs, model.graph.outputs)
-    )
-    return Loaded(LiteRT(model.data, "xnnpack").run, *ends)
+            what = f"{tensor.dtype} {tensor.shape}"
+            raise BadDetector(f"{path}: {tensor} is {what}, expected float32 and one picture at a time")
+    taken, given = ([graph.tensors[index].shape[1:] for index in ends] for ends in (graph.inputs, graph.outputs))
+    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,31 +177,21 @@ def difference(first: Detections, second: Detections) -> Difference:
 
 
 def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[dict[str, Any]]:
-    """For JSON: pixels of the picture; None for what is not finite.
-
-    Args:
-        found: Shares of the picture.
-        detector: What found them.
-        size: Height and width of the picture.
-    """
-    scale = np.array([size[1], size[0]], np.float32)
-    rows = []
-    for box, points, score, class_ in zip(
-        found.boxes_xywh, found.keypoints_xy, found.scores, found.classes, strict=True
-    ):
-        left, top, width, height = map(_finite, (box.reshape(2, 2) * scale).ravel().tolist())
-        named = zip(
-            detector.keypoints, ([_finite(x) for x in point] for point in (points * scale).tolist()), strict=True
-        )
-        rows.append(
-            {
-                "score": float(score),
-                "class": int(class_),
-                "box": {"left": left, "top": top, "width": width, "height": height},
-                "keypoints": dict(named),
-            }
-        )
-    return rows
+    """For JSON: in pixels of a picture of this height and width; None for what is not finite."""
+    scale, sides = np.array([size[1], size[0]], np.float32), ("left", "top", "width", "height")
+    boxes, keypoints = found.boxes_xywh * np.tile(scale, 2), found.keypoints_xy * scale
+    columns = (each.tolist() for each in (found.scores, found.classes, boxes, keypoints))
+    return [
+        {
+            "score": score,
+            "class": class_,
+            "box": dict(zip(sides, map(_finite, box), strict=True)),
+            "keypoints": {
+                name: list(map(_finite, point)) for name, point in zip(detector.keypoints, points, strict=True)
+            },
+        }
+        for score, class_, box, points in zip(*columns, strict=True)
+    ]
 
 
 def _finite(value: float) -> float | None:

@@ -13,10 +13,9 @@ import numpy as np
 
 from converter.detectors.letterbox import Region, letterbox, offset_and_extent
 from converter.errors import BadDetector
-from parity.runners.types import Run
-from unlite.detection.decoding import Detections
+from parity.runners.runtimes import Run
 from unlite.detection.finder import load_run
-from unlite.detection.sampling import Floats, Pixels, sample
+from unlite.detection.pipeline import Detections, Floats, Pixels, sample
 
 WRIST, MIDDLE_BASE = 0, 2  # keypoints of the palm that say where up is
 SIZE, SCALE, SHIFT, DEPTH = 224, 2.6, -0.5, 0.4
@@ -69,13 +68,7 @@ def hand_region(palm: Detections, picture: Pixels) -> Region:
 
 
 def find_landmarks(run: Run, picture: Pixels, region: Region) -> Hand:
-    """Run a hand landmark model on a region.
-
-    Args:
-        run: `hand_landmark_lite` or `hand_landmark_full`, from [1, 224, 224, 3] in [0, 1].
-        picture: RGB [H, W, 3].
-        region: Where the hand is.
-    """
+    """Run a hand landmark model, which takes [1, 224, 224, 3] in [0, 1], on a region of a picture, RGB [H, W, 3]."""
     grown, padding = letterbox(region, SIZE, SIZE)
     outputs = run([sample(picture, grown, (SIZE, SIZE), (0.0, 1.0), replicate=True)])
     raw = outputs[0].reshape(LANDMARKS, 3) / np.float32(SIZE)
@@ -107,13 +100,7 @@ def load_landmarks(path: Path) -> Run:
 
 
 def hands_of(run: Run, picture: Pixels, palms: Detections) -> dict[int, Hand]:
-    """The hands of all palms: row → hand. Those that turn out to be none are left out.
-
-    Args:
-        run: See `find_landmarks`.
-        picture: RGB [H, W, 3].
-        palms: Shares of the picture.
-    """
+    """The hands of all palms, see `find_landmarks`: row → hand. Those that turn out to be none are left out."""
     is_placed = np.isfinite(palms.keypoints_xy).all(axis=(1, 2)) & np.isfinite(palms.boxes_xywh).all(axis=1)
     hands = {
         row: find_landmarks(run, picture, hand_region(palms[row : row + 1], picture))

@@ -58,8 +58,8 @@ def reshaped(shape: tuple[int, ...]) -> Layout:
 
 def named(name: str, file_shape: tuple[int, ...], keras_shape: tuple[int, ...]) -> Layout | None:
     """The layout of that name for a weight of these shapes; None if there is none, or it does not fit."""
-    layouts = {layout.name: layout for layout in (SAME, CONV_OHWI_TO_HWIO, TRANSPOSE_CONV_OHWI_TO_HWOI, DENSE_OI_TO_IO)}
-    layouts["reshaped"] = reshaped(keras_shape)
+    fixed = (SAME, CONV_OHWI_TO_HWIO, TRANSPOSE_CONV_OHWI_TO_HWOI, DENSE_OI_TO_IO, reshaped(keras_shape))
+    layouts = {layout.name: layout for layout in fixed}
     if len(file_shape) == len(keras_shape) == 4 and keras_shape[3]:
         layouts["1hwo->hwim"] = depthwise_1hwo_to_hwim(file_shape, keras_shape[3])
     made = layouts.get(name)

@@ -45,7 +45,7 @@ class Slot:
 
     Attributes:
         shape: In Keras's axis order.
-        holder: A `converter.ops.forms.steps.Weight` on the file's side, a `keras.Variable` on the other.
+        holder: A `converter.ops.forms.Weight` on the file's side, a `keras.Variable` on the other.
     """
 
     shape: tuple[int, ...]
@@ -58,7 +58,7 @@ class Node:
 
     Attributes:
         name: Of the layer that counts: the convolution, not its padding or batch normalization.
-        kind: E.g. `conv`, `max_pool`, `activation`; a class name for what has no normal form.
+        kind: E.g. `conv`, `max_pool`, `activation`; a class name for what has no record.
         config: Settings in comparable form: sizes as pairs, padding as pixels.
         weights: Attribute → slot; those of a folded batch normalization start with `batch_norm/`.
         inputs: Operands as values of the network.

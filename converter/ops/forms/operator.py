@@ -1,12 +1,13 @@
-"""An operator in the file: operands and options in Keras's terms, with errors that name the op."""
+"""An operator in the file: operands and options in Keras's terms, and what it means in Keras, as plain data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from converter.errors import MalformedModel, UnsupportedOp
 from converter.ops import records
+from converter.ops.forms.layouts import Layout
 from converter.ops.forms.padding import Pair, pixels
-from converter.ops.forms.steps import Step
 from converter.tflite.model import Graph, Op, Tensor
 
 # What a window's extents are called among an operator's options, (height, width); written as they are read.
@@ -18,8 +19,42 @@ PAIRS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """Where a layer's weight comes from.
+
+    Attributes:
+        tensor: Index of the constant.
+        layout: How its axes become Keras's.
+        trainable: False only for numbers that the architecture fixes, such as a unit conversion.
+    """
+
+    tensor: int
+    layout: Layout
+    trainable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One Keras layer of an operator's chain, before it has a name.
+
+    Attributes:
+        layer: Class name in `keras.layers` or `converter.layers`.
+        config: Its constructor's arguments.
+        weights: Attribute of the layer → where the value comes from.
+        inputs: Operands by index; None is the step before. Empty: the step before, or all computed operands of the op.
+        shape: Of its result, without the batch, where it has another than the operator's.
+    """
+
+    layer: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
+    inputs: tuple[int | None, ...] = ()
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OpView:
-    """One operator together with its graph."""
+    """One operator together with its graph; its errors name the op."""
 
     op: Op
     graph: Graph

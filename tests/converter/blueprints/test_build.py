@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 import converter
 from converter.blueprints.summary import summarize
 from converter.errors import MalformedModel, UnliteError, UnsupportedModel, UnsupportedOp
-from fixtures.builder import Builder
+from fixtures.builder import Builder, one
 
 pytestmark = pytest.mark.one_setting
 
@@ -22,26 +21,11 @@ def zeros(*shape: int) -> Any:
     return np.zeros(shape, np.float32)
 
 
-def quantized(graph: Builder, shape: tuple[int, ...]) -> int:
-    """An int8 constant with a scale, as dynamic-range quantization leaves it."""
-    index = graph.constant(np.ones(shape, np.int8))
-    parameters = schema.QuantizationParametersT()
-    parameters.scale, parameters.zeroPoint = [0.01], [0]
-    graph.graph.tensors[index].quantization = parameters
-    return index
-
-
-def unary(kind: str, before: tuple[int, ...], after: tuple[int, ...], *constants: Any, **options: Any) -> bytes:
-    """A graph of one op."""
-    graph = Builder()
-    operands = [graph.input(before), *(graph.constant(value) for value in constants)]
-    return graph.build(graph.op(kind, operands, [after], **options))
-
-
 def int8_kernel() -> bytes:
     """Dynamic-range quantization: float activations, int8 weights."""
     graph = Builder()
-    operands = [graph.input((1, 6)), quantized(graph, (4, 6))]
+    operands = [graph.input((1, 6)), graph.constant(np.ones((4, 6), np.int8))]
+    graph.quantize(operands[1], [0.01], [0])
     return graph.build(graph.op("FULLY_CONNECTED", operands, [(1, 4)]))
 
 
@@ -100,30 +84,30 @@ def other_batches() -> bytes:
 
 REFUSED: dict[str, tuple[Callable[[], bytes], type[UnliteError], str]] = {
     "int8 kernel": (int8_kernel, UnsupportedOp, "is INT8"),
-    "fp16 constant": (lambda: unary("ADD", (1, 4), (1, 4), HALF[0]), UnsupportedOp, "is FLOAT16"),
-    "int32 constant": (lambda: unary("ADD", (1, 4), (1, 4), np.zeros(4, np.int32)), UnsupportedOp, "has to be float32"),
-    "alpha of higher rank": (lambda: unary("PRELU", (1, 5), (1, 5), zeros(1, 1, 5)), UnsupportedOp, "has more axes"),
-    "alpha too short": (lambda: unary("PRELU", (1, 5), (1, 5), zeros(4)), UnsupportedOp, "does not fit"),
+    "fp16 constant": (lambda: one("ADD", (1, 4), (1, 4), HALF[0]), UnsupportedOp, "is FLOAT16"),
+    "int32 constant": (lambda: one("ADD", (1, 4), (1, 4), np.zeros(4, np.int32)), UnsupportedOp, "has to be float32"),
+    "alpha of higher rank": (lambda: one("PRELU", (1, 5), (1, 5), zeros(1, 1, 5)), UnsupportedOp, "has more axes"),
+    "alpha too short": (lambda: one("PRELU", (1, 5), (1, 5), zeros(4)), UnsupportedOp, "does not fit"),
     "constant along the batch": (
-        lambda: unary("ADD", (1, 4), (3, 4), zeros(3, 4)),
+        lambda: one("ADD", (1, 4), (3, 4), zeros(3, 4)),
         UnsupportedOp,
         "along the batch axis",
     ),
-    "odd paddings": (lambda: unary("PAD", (1, 4), (1, 4), np.zeros(3, np.int32)), MalformedModel, "paddings"),
-    "reshape to another size": (lambda: unary("RESHAPE", (1, 6), (1, 7)), MalformedModel, "reshapes"),
-    "reshape without batch": (lambda: unary("RESHAPE", (1, 6), (6,)), UnsupportedOp, "mixes the batch axis"),
+    "odd paddings": (lambda: one("PAD", (1, 4), (1, 4), np.zeros(3, np.int32)), MalformedModel, "paddings"),
+    "reshape to another size": (lambda: one("RESHAPE", (1, 6), (1, 7)), MalformedModel, "reshapes"),
+    "reshape without batch": (lambda: one("RESHAPE", (1, 6), (6,)), UnsupportedOp, "mixes the batch axis"),
     "mean of a missing axis": (
-        lambda: unary("MEAN", (1, 4), (1,), np.array([2], np.int32)),
+        lambda: one("MEAN", (1, 4), (1,), np.array([2], np.int32)),
         MalformedModel,
         "no axis 2",
     ),
-    "mean over the batch": (lambda: unary("MEAN", (1, 4), (4,), np.array([0], np.int32)), UnsupportedOp, "batch axis"),
+    "mean over the batch": (lambda: one("MEAN", (1, 4), (4,), np.array([0], np.int32)), UnsupportedOp, "batch axis"),
     "concatenation on a missing axis": (
-        lambda: unary("CONCATENATION", (1, 4), (1, 4), axis=2),
+        lambda: one("CONCATENATION", (1, 4), (1, 4), axis=2),
         MalformedModel,
         "no axis 2",
     ),
-    "concatenation of the batch": (lambda: unary("CONCATENATION", (1, 4), (1, 4), axis=0), UnsupportedOp, "batch axis"),
+    "concatenation of the batch": (lambda: one("CONCATENATION", (1, 4), (1, 4), axis=0), UnsupportedOp, "batch axis"),
     "operands of other batches": (other_batches, UnsupportedOp, "mix the batch axis"),
     "state": (state, UnsupportedModel, "which no layer computes"),
     "constant output": (constant_output, UnsupportedModel, "is a constant"),
@@ -161,8 +145,6 @@ def test_layers_that_nothing_depends_on_are_left_out() -> None:
 
 
 def test_a_shape_that_the_file_declares_wrongly_is_noticed() -> None:
-    graph = Builder()
     options: dict[str, Any] = {"padding": 0, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
-    data = graph.build(graph.op("MAX_POOL_2D", [graph.input((1, 4, 4, 3))], [(1, 3, 2, 3)], **options))
     with pytest.raises(UnliteError, match=r"MAX_POOL_2D: layer .* gives"):
-        converter.convert(data)
+        converter.convert(one("MAX_POOL_2D", (1, 4, 4, 3), (1, 3, 2, 3), **options))

@@ -3,12 +3,13 @@
 import struct
 
 import numpy as np
+import pytest
 
 import converter
 from converter.blueprints.cost import Cost, per_op, total
-from fixtures.builder import Builder
-from tests.converter.ops.cases import floats, ints, one
-from tests.models import original
+from fixtures.builder import Builder, one
+from tests.converter.ops.cases import floats, ints, two
+from tests.tools.models import original
 
 FLOAT, INT = 4, 4
 
@@ -25,36 +26,31 @@ def test_convolution() -> None:
     assert made.as_dict()["multiply_adds"] == 1296
 
 
-def test_grouped_convolution_sums_over_the_channels_of_its_group() -> None:
-    data = one("CONV_2D", (1, 5, 7, 4), (1, 5, 7, 6), floats(6, 1, 1, 2), None, strideH=1, strideW=1)
-    assert cost(data).multiply_adds == 5 * 7 * 6 * 2
+GROUPED = one("CONV_2D", (1, 5, 7, 4), (1, 5, 7, 6), floats(6, 1, 1, 2), None, strideH=1, strideW=1)
+DEPTHWISE = one("DEPTHWISE_CONV_2D", (1, 5, 7, 3), (1, 5, 7, 6), floats(1, 3, 2, 6), None, strideH=1, strideW=1)
+OPTIONS = struct.pack("<3i", 1, 2, 2)
+WEIGHTS = (floats(4, 3, 2, 5), floats(4))
+MEDIAPIPES = one("Convolution2DTransposeBias", (1, 5, 7, 5), (1, 10, 14, 4), *WEIGHTS, custom=OPTIONS)
 
 
-def test_depthwise_convolution() -> None:
-    data = one("DEPTHWISE_CONV_2D", (1, 5, 7, 3), (1, 5, 7, 6), floats(1, 3, 2, 6), None, strideH=1, strideW=1)
-    assert cost(data).multiply_adds == 5 * 7 * 6 * (3 * 2)
+@pytest.mark.parametrize(
+    ("data", "multiply_adds"),
+    [
+        pytest.param(GROUPED, 5 * 7 * 6 * 2, id="grouped_convolution_sums_over_the_channels_of_its_group"),
+        pytest.param(DEPTHWISE, 5 * 7 * 6 * (3 * 2), id="depthwise_convolution"),
+        pytest.param(MEDIAPIPES, 5 * 7 * 5 * (3 * 2 * 4), id="mediapipes_transposed_convolution"),
+        pytest.param(one("FULLY_CONNECTED", (1, 5), (1, 3), floats(3, 5), floats(3)), 5 * 3, id="dense"),
+        pytest.param(two("BATCH_MATMUL", (2, 3, 5), (2, 5, 7), (2, 3, 7)), 2 * 3 * 7 * 5, id="matrices"),
+    ],
+)
+def test_multiply_adds(data: bytes, multiply_adds: int) -> None:
+    assert cost(data).multiply_adds == multiply_adds
 
 
 def test_transposed_convolution() -> None:
     kernel = floats(4, 3, 2, 5)
     data = one("TRANSPOSE_CONV", (1, 5, 7, 5), (1, 10, 14, 4), first=(ints(1, 10, 14, 4), kernel), strideH=2, strideW=2)
     assert cost(data) == Cost(5 * 7 * 5 * (3 * 2 * 4), FLOAT * kernel.size + INT * 4, FLOAT * (5 * 7 * 5 + 10 * 14 * 4))
-
-
-def test_mediapipes_transposed_convolution_costs_the_same() -> None:
-    kernel, options = floats(4, 3, 2, 5), struct.pack("<3i", 1, 2, 2)
-    data = one("Convolution2DTransposeBias", (1, 5, 7, 5), (1, 10, 14, 4), kernel, floats(4), custom=options)
-    assert cost(data).multiply_adds == 5 * 7 * 5 * (3 * 2 * 4)
-
-
-def test_dense() -> None:
-    assert cost(one("FULLY_CONNECTED", (1, 5), (1, 3), floats(3, 5), floats(3))).multiply_adds == 5 * 3
-
-
-def test_matrices() -> None:
-    graph = Builder()
-    left, right = graph.input((2, 3, 5), "left"), graph.input((2, 5, 7), "right")
-    assert cost(graph.build(graph.op("BATCH_MATMUL", [left, right], [(2, 3, 7)]))).multiply_adds == 2 * 3 * 7 * 5
 
 
 def test_what_is_done_once_per_element_costs_its_bytes() -> None:

@@ -9,7 +9,7 @@ import converter
 from converter.blueprints.naming import Namer, safe
 from converter.tflite.model import Graph, Tensor
 from fixtures.builder import Builder
-from tests import models
+from tests.tools import models
 
 pytestmark = pytest.mark.one_setting
 
@@ -38,12 +38,7 @@ def namer(*tensors: str, outputs: tuple[int, ...] = ()) -> Namer:
             "m/model/re_lu_25/Relu",
             "conv2d_25",
         ),
-        (
-            "DepthwiseConv2D",
-            "m/model/depthwise_conv2d_4/depthwise1",
-            "m/model/add/add",
-            "depthwise_conv2d_4",
-        ),
+        ("DepthwiseConv2D", "m/model/depthwise_conv2d_4/depthwise1", "m/model/add/add", "depthwise_conv2d_4"),
         ("Conv2D", "m/model/conv2d_9/Conv2D_dequantize", "m/model/add/add", "conv2d_9"),
         ("Add", None, "m/model/add_3/add;m/model/conv2d_3/BiasAdd", "add_3"),
         ("MaxPooling2D", None, "m/model/max_pooling2d/MaxPool", "max_pooling2d"),
@@ -55,9 +50,8 @@ def namer(*tensors: str, outputs: tuple[int, ...] = ()) -> Namer:
     ],
 )
 def test_dialects(layer: str, kernel: str | None, output: str, name: str) -> None:
-    scoped = ("m/model/conv2d/Conv2D", "m/model/add/add")
-    made = namer(*scoped).layer(layer, kernel, output, is_last=True)
-    assert made == name
+    names = namer("m/model/conv2d/Conv2D", "m/model/add/add")
+    assert names.layer(layer, kernel, output, is_last=True) == name
 
 
 def test_only_the_scope_that_all_share_is_cut_off() -> None:
@@ -66,16 +60,11 @@ def test_only_the_scope_that_all_share_is_cut_off() -> None:
     assert names.layer("Conv2D", "net/right/conv2d/Conv2D", "x", is_last=True) == "right_conv2d"
 
 
-def test_the_last_layer_of_an_output_is_named_like_it() -> None:
-    names = namer("regressors", outputs=(0,))
-    assert names.layer("ZeroPadding2D", None, "regressors", is_last=False) == "zero_padding2d"
-    assert names.layer("Reshape", None, "regressors", is_last=True) == "regressors"
-
-
-def test_a_layer_before_the_last_does_not_take_the_name_of_the_result() -> None:
-    names = namer("add_7")
-    assert names.layer("ZeroPadding2D", None, "add_7", is_last=False) == "zero_padding2d"
-    assert names.layer("Add", None, "add_7", is_last=True) == "add_7"
+@pytest.mark.parametrize(("last", "result", "outputs"), [("Reshape", "regressors", (0,)), ("Add", "add_7", ())])
+def test_only_the_last_layer_takes_the_name_of_the_result(last: str, result: str, outputs: tuple[int, ...]) -> None:
+    names = namer(result, outputs=outputs)
+    assert names.layer("ZeroPadding2D", None, result, is_last=False) == "zero_padding2d"
+    assert names.layer(last, None, result, is_last=True) == result
 
 
 def test_names_are_unique() -> None:
@@ -161,15 +150,10 @@ def test_layers_of_the_palm_detector_have_the_names_of_its_author() -> None:
 
 
 def test_an_output_keeps_its_name_when_a_layer_inside_would_take_it() -> None:
-    builder = Builder()
-    x = builder.input([1, 4])
-    kernel, alpha = (
-        builder.constant(np.zeros((4, 4), np.float32), "head/Kernel"),
-        builder.constant(np.zeros(4, np.float32)),
-    )
-    inner = builder.op("FULLY_CONNECTED", [x, kernel], [[1, 4]], ["inner"])[0]
-    plan = converter.blueprint(
-        converter.read(builder.build(builder.op("PRELU", [inner, alpha], [[1, 4]], ["head"]))).graph
-    )
+    builder, alpha = Builder(), np.zeros(4, np.float32)
+    operands = [builder.input([1, 4]), *builder.weights("head", (4, 4))]
+    inner = builder.op("FULLY_CONNECTED", operands, [[1, 4]], ["inner"])
+    made = builder.op("PRELU", [*inner, builder.constant(alpha)], [[1, 4]], ["head"])
+    plan = converter.blueprint(converter.read(builder.build(made)).graph)
     assert list(plan.outputs) == ["head"]
     assert [spec.name for spec in plan.specs] == ["head_1", "head"]

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter.detectors.anchors import anchors
-from converter.detectors.table import Detector, find, for_shapes, known
+from converter.detectors.table import Detector, anchors, find, for_shapes, known
 from converter.errors import BadDetector
 
 pytestmark = pytest.mark.one_setting

@@ -11,12 +11,10 @@ from converter.detectors.letterbox import Padding, letterbox, whole
 from converter.detectors.table import find
 from fixtures.detection_cases import raw_tensors
 from fixtures.pictures import picture
-from parity.runners.keras import keras_runner
-from tests import models
-from tests.lazy import keras, own_layers
-from unlite.detection.decoding import Detections, decode, remove_letterbox, suppress
-from unlite.detection.pipeline import detect
-from unlite.detection.sampling import sample
+from parity.runners.runtimes import keras_runner
+from tests.tools import models
+from tests.tools.lazy import keras, own_layers
+from unlite.detection.pipeline import Detections, decode, detect, remove_letterbox, sample, suppress
 
 PALM = find("palm")
 # Sums in another order, of a few hundred boxes.

@@ -9,9 +9,9 @@ import pytest
 import converter
 from converter.match.audit import audit
 from fixtures.builder import Builder
-from tests.faults import SETTINGS
-from tests.lazy import architectures, keras, layers, mutants
-from tests.networks import TRANSFERS, original, plan_for, transferred
+from tests.tools.faults import SETTINGS
+from tests.tools.lazy import architectures, keras, layers, mutants
+from tests.tools.networks import TRANSFERS, original, plan_for, transferred
 
 pytestmark = pytest.mark.one_setting
 
@@ -23,18 +23,11 @@ def messages(model: Any, file: Any) -> list[str]:
 
 def a_file() -> bytes:
     """Dilated and depth-multiplying convolutions, PReLU, pooling, padding, resizing, concatenation, reshape."""
-    rng = np.random.default_rng(0)
     b = Builder()
-
-    def weights(name: str, *shapes: tuple[int, ...]) -> list[int]:
-        return [b.constant(rng.normal(size=shape).astype(np.float32), f"{name}/{i}") for i, shape in enumerate(shapes)]
-
-    x = b.input((1, 8, 8, 2))
-    dilated = {"padding": 0, "strideW": 1, "strideH": 1, "dilationWFactor": 2, "dilationHFactor": 2}
-    x = b.op("CONV_2D", [x, *weights("first", (4, 3, 3, 2), (4,))], [(1, 8, 8, 4)], ["first"], **dilated)[0]
-    x = b.op("PRELU", [x, *weights("slope", (1, 1, 4))], [(1, 8, 8, 4)], ["slope"])[0]
+    x = b.conv(b.input((1, 8, 8, 2)), (4, 3, 3, 2), "first", dilationWFactor=2, dilationHFactor=2)
+    x = b.op("PRELU", [x, *b.weights("slope", (1, 1, 4))], [(1, 8, 8, 4)], ["slope"])[0]
     strided = {"padding": 0, "strideW": 2, "strideH": 2}
-    wide = weights("deep", (1, 3, 3, 8), (8,))
+    wide = b.weights("deep", (1, 3, 3, 8), (8,))
     y = b.op("DEPTHWISE_CONV_2D", [x, *wide], [(1, 4, 4, 8)], ["deep"], depthMultiplier=2, **strided)[0]
     z = b.op("MAX_POOL_2D", [x], [(1, 4, 4, 4)], ["pool"], filterWidth=2, filterHeight=2, **strided)[0]
     pads = b.constant(np.array([[0, 0], [0, 0], [0, 0], [0, 4]], np.int32), "pads")
@@ -114,13 +107,8 @@ def test_difference_is_said(settings: dict[str, Any], message: str) -> None:
 
 
 def test_padding_on_the_wrong_side_is_said_in_pixels() -> None:
-    inputs = keras.Input((8, 8, 2))
-    b = Builder()
-    kernel = b.constant(np.ones((4, 3, 3, 2), np.float32), "conv/Kernel")
-    bias = b.constant(np.ones(4, np.float32), "conv/Bias")
-    operands = [b.input((1, 8, 8, 2)), kernel, bias]
-    made = b.op("CONV_2D", operands, [(1, 4, 4, 4)], padding=0, strideW=2, strideH=2)
-    file = converter.read(b.build(made))
+    b, inputs = Builder(), keras.Input((8, 8, 2))
+    file = converter.read(b.build([b.conv(b.input((1, 8, 8, 2)), (4, 3, 3, 2), "conv", stride=2)]))
     padded = layers.ZeroPadding2D(((1, 0), (1, 0)))(inputs)
     model = keras.Model(inputs, layers.Conv2D(4, 3, strides=2, name="conv")(padded))
     assert messages(model, file) == [

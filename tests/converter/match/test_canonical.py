@@ -7,35 +7,23 @@ import numpy as np
 import pytest
 
 import converter
+import parity
 from converter.match.audit import audit
 from converter.match.trace import keras_network
 from converter.match.transfer import transfer
 from fixtures.builder import Builder
-from parity.candidates.keras import KerasCandidate
-from parity.layerwise.check import report
-from parity.layerwise.original import run_original
-from tests.lazy import keras, layers, odd_layers
-from tests.networks import plan_for, randomized
+from tests.tools.lazy import keras, layers, odd_layers
+from tests.tools.networks import plan_for, randomized
 
 
 def a_file() -> bytes:
     """Strided convolution with ReLU, depthwise and 1×1 convolution with ReLU6, resizing, an addition."""
-    rng = np.random.default_rng(3)
     b = Builder()
-
-    def weights(kernel: tuple[int, ...], filters: int) -> list[int]:
-        values = (rng.normal(size=kernel), rng.normal(size=filters))
-        return [b.constant(value.astype(np.float32), f"w{len(b.graph.tensors)}") for value in values]
-
-    x = b.input((1, 9, 7, 3))
-    strided = {"padding": 0, "strideW": 2, "strideH": 2, "fusedActivationFunction": 1}
-    x = b.op("CONV_2D", [x, *weights((4, 3, 3, 3), 4)], [(1, 5, 4, 4)], ["stem"], **strided)[0]
-    plain = {"padding": 0, "strideW": 1, "strideH": 1}
-    kernel = b.constant(rng.normal(size=(1, 3, 3, 4)).astype(np.float32), "dw")
-    zeros = b.constant(np.zeros(4, np.float32), "zeros")
-    y = b.op("DEPTHWISE_CONV_2D", [x, kernel, zeros], [(1, 5, 4, 4)], ["deep"], depthMultiplier=1, **plain)[0]
-    fused = plain | {"fusedActivationFunction": 3}
-    y = b.op("CONV_2D", [y, *weights((4, 1, 1, 4), 4)], [(1, 5, 4, 4)], ["point"], **fused)[0]
+    x = b.conv(b.input((1, 9, 7, 3)), (4, 3, 3, 3), "stem", stride=2, fusedActivationFunction=1)
+    weights = [*b.weights("deep", (1, 3, 3, 4)), b.constant(np.zeros(4, np.float32), "zeros")]
+    options = {"padding": 0, "strideW": 1, "strideH": 1, "depthMultiplier": 1}
+    y = b.op("DEPTHWISE_CONV_2D", [x, *weights], [(1, 5, 4, 4)], ["deep"], **options)[0]
+    y = b.conv(y, (4, 1, 1, 4), "point", fusedActivationFunction=3)
     y = b.op("ADD", [x, y], [(1, 5, 4, 4)], ["sum"])[0]
     size = b.constant(np.array([10, 8], np.int32), "size")
     return b.build(b.op("RESIZE_BILINEAR", [y, size], [(1, 10, 8, 4)], ["up"], halfPixelCenters=True))
@@ -83,7 +71,7 @@ def test_every_way_transfers_and_agrees(write: Callable[[Any], Any]) -> None:
     plan = plan_for(model, file)
     transfer(plan)
     assert [finding.message for finding in audit(plan.ours, plan.candidate.network, plan.matching)] == []
-    outcome = report(run_original(file), KerasCandidate(model)).report
+    outcome = parity.layers(file, model)
     assert outcome.ok, outcome.guilty
     assert len(outcome.layers) == 7  # with what lies before the two fused activations
 
@@ -93,14 +81,14 @@ def test_subclassed_model_transfers_and_agrees() -> None:
     model.build((None, 9, 7, 3))
     file = converter.read(a_file())
     transfer(plan_for(randomized(model), file))
-    outcome = report(run_original(file), KerasCandidate(model)).report
+    outcome = parity.layers(file, model)
     assert outcome.ok, outcome.guilty
 
 
 def test_layers_in_what_cannot_be_entered_are_known_by_name() -> None:
     inputs = keras.Input((8, 8, 3))
     network = keras_network(keras.Model(inputs, odd_layers.Opaque(name="block")(inputs))).network
-    assert [(node.name, node.kind) for node in network.nodes] == [("block", "tests.odd_layers.Opaque")]
+    assert [(node.name, node.kind) for node in network.nodes] == [("block", "tests.tools.odd_layers.Opaque")]
     assert [(node.name, node.kind) for node in network.loose] == [("block/point", "conv")]
     assert set(network.loose[0].weights) == {"kernel", "bias"}
 

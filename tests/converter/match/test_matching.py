@@ -9,12 +9,13 @@ import converter
 from converter.match.canonical import network_of_blueprint
 from converter.match.matching import Evidence, Matching, match
 from converter.match.trace import keras_network
-from fixtures.siblings import siblings_file
-from tests import models
-from tests.lazy import architectures, keras, layers
-from tests.networks import original, plan_for, siblings
+from tests.tools import models
+from tests.tools.files import siblings_file
+from tests.tools.lazy import architectures, keras, layers
+from tests.tools.networks import original, plan_for, siblings
 
 pytestmark = pytest.mark.one_setting
+SIBLINGS = converter.read(siblings_file("left", "right"))
 
 
 def matched(file: Any, model: Any) -> Matching:
@@ -66,8 +67,7 @@ def test_topology_finds_the_layers_of_another_persons_palm_detector() -> None:
 
 
 def test_siblings_are_reported_not_guessed() -> None:
-    file = converter.read(siblings_file("left", "right"))
-    found = matched(file, siblings(None, None))
+    found = matched(SIBLINGS, siblings(None, None))
     assert {m.ours.name for m in found.matches if m.ours and m.ours.weights} == {"end"}
     assert set(found.ambiguous) == {"left", "right"}
     assert all(len(candidates) == 2 for candidates in found.ambiguous.values())
@@ -75,8 +75,7 @@ def test_siblings_are_reported_not_guessed() -> None:
 
 @pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
 def test_names_tell_siblings_apart(order: tuple[str, str]) -> None:
-    file = converter.read(siblings_file("left", "right"))
-    found = with_weights(matched(file, siblings(*order)))
+    found = with_weights(matched(SIBLINGS, siblings(*order)))
     assert all(theirs == ours for theirs, ours in found.items())
     assert len(found) == 3
 
@@ -93,10 +92,8 @@ def test_misleading_numbers_do_not_beat_the_graph() -> None:
     model = architectures.blaze_face()
     numbers = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
     backwards = dict(zip(numbers, [f"conv2d_{900 - i}" for i in range(len(numbers))], strict=True))
-    plain = matched(original("blaze_face"), model)
     misled, truth = with_names(model, lambda name: backwards.get(name, name))
-    expected = with_weights(plain)
-    found = with_weights(matched(original("blaze_face"), misled))
+    expected, found = (with_weights(matched(original("blaze_face"), each)) for each in (model, misled))
     assert len(expected) > 30
     assert {truth[theirs]: ours for theirs, ours in found.items()} == expected
 

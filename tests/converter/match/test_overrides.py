@@ -12,13 +12,14 @@ from converter.match.matching import Evidence
 from converter.match.overrides import Override, read_overrides, starter_table
 from converter.match.transfer import transfer
 from converter.tflite.decode import decode
-from fixtures.siblings import siblings_file
-from tests.lazy import keras
-from tests.networks import plan_for, siblings
+from tests.tools.files import siblings_file
+from tests.tools.lazy import keras
+from tests.tools.networks import plan_for, siblings
 
 pytestmark = pytest.mark.one_setting
 
 FILE = siblings_file("left", "right")
+ROW = '[[override]]\ntensor = "a"\nvariable = "b"\nwhy = "c"'
 
 
 def nameless() -> Any:
@@ -38,10 +39,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_row_brings_the_bias_along_and_settles_its_sibling() -> None:
     plan = plan_for(nameless(), converter.read(FILE), overrides=[row()])
     assert plan.is_complete
-    ways = {
-        assignment.path: (assignment.tensor and assignment.tensor.name, assignment.why)
-        for assignment in plan.assignments
-    }
+    ways = {each.path: (each.tensor and each.tensor.name, each.why) for each in plan.assignments}
     assert ways["a/kernel"] == ("left/Kernel", Evidence.OVERRIDE)
     assert ways["a/bias"] == ("left/Bias", Evidence.OVERRIDE)
     assert ways["b/kernel"] == ("right/Kernel", Evidence.TOPOLOGY)
@@ -90,12 +88,9 @@ def test_bad_rows_are_quoted(rows: list[Override], message: str) -> None:
     ("text", "message"),
     [
         ("[[override]]\ntensor = 1", r"overrides.toml:1: row 1 lacks tensor and variable and why"),
-        (
-            '\n\n[[override]]\ntensor = "a"\nvariable = "b"\nwhy = "c"\n\n[[override]]\ntensor = "a"\nvariable = "b"',
-            r"overrides.toml:8: row 2 lacks why",
-        ),
-        ('[[override]]\ntensor = "a"\nvariable = "b"\nwhy = "c"\nwhen = "d"', "unknown key: when"),
-        ('[[override]]\ntensor = "a"\nvariable = "b"\nwhy = "c"\nlayout = "x"', "unknown layout 'x'"),
+        (f'\n\n{ROW}\n\n[[override]]\ntensor = "a"\nvariable = "b"', r"overrides.toml:8: row 2 lacks why"),
+        (f'{ROW}\nwhen = "d"', "unknown key: when"),
+        (f'{ROW}\nlayout = "x"', "unknown layout 'x'"),
         ("[[overrides]]\n", "expected .*override.* tables only, found overrides"),
         ("override = 3", "expected"),
         ("not toml", "not valid TOML"),

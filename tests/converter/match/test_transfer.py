@@ -9,12 +9,13 @@ import converter
 from converter.errors import PlanIncomplete, UnsupportedModel
 from converter.match.identity import identity_variance
 from converter.match.transfer import transfer
-from fixtures.siblings import siblings_file
+from fixtures.builder import one
 from parity.candidates.keras import KerasCandidate
 from parity.layerwise.check import report
 from parity.outputs.compare import RELATIVE, SPREADS
-from tests.lazy import architectures, keras, layers
-from tests.networks import TRANSFERS, has_run, original, plan_for, randomized, siblings, transferred
+from tests.tools.files import siblings_file
+from tests.tools.lazy import architectures, keras, layers
+from tests.tools.networks import TRANSFERS, assert_same, has_run, original, plan_for, randomized, siblings, transferred
 
 FILE = siblings_file("left", "right")
 
@@ -23,15 +24,13 @@ FILE = siblings_file("left", "right")
 def test_transfer_agrees_at_every_tensor(name: str) -> None:
     """Within the tolerance of `unlite convert`: the kernel spread of that very tensor, nothing inherited."""
     model, plan = transferred(name)
-    without_bias = [
-        layer.name for layer in model.layers if isinstance(layer, layers.DepthwiseConv2D) and not layer.use_bias
-    ]
+    depthwise = [layer for layer in model.layers if isinstance(layer, layers.DepthwiseConv2D)]
+    without_bias = [layer.name for layer in depthwise if not layer.use_bias]
     assert len(without_bias) == (28 if name == "palm_192" else 0)
     expected = [f" is all zeros, and {layer} has no bias: nothing to transfer" for layer in without_bias]
     assert [note[note.index(" is all") :] for note in plan.notes] == expected
     outcome = report(has_run(name), KerasCandidate(model)).report
-    assert outcome.ok, outcome.guilty
-    assert outcome.findings == ()
+    assert_same(outcome)
     # Every operator has a partner: the file's own count, without what only gives constants another form.
     computing = [op for op in original(name).graph.ops if op.kind != "DEQUANTIZE"]
     assert len(outcome.layers) == len(computing)
@@ -75,15 +74,12 @@ def test_batch_normalization_after_a_bias() -> None:
 
 def test_missing_bias_in_the_file_is_zero() -> None:
     """A depthwise convolution of the file has none, the model's has."""
-    from fixtures.builder import Builder
-
-    b = Builder()
-    kernel = b.constant(np.ones((1, 3, 3, 2), np.float32), "depthwise_conv2d/Kernel")
-    options = {"padding": 0, "strideW": 1, "strideH": 1, "depthMultiplier": 1}
-    made = b.op("DEPTHWISE_CONV_2D", [b.input((1, 4, 4, 2)), kernel], [(1, 4, 4, 2)], ["out"], **options)
+    options: dict[str, Any] = {"strideW": 1, "strideH": 1, "depthMultiplier": 1}
+    kernel, shape = np.ones((1, 3, 3, 2), np.float32), (1, 4, 4, 2)
+    file = converter.read(one("DEPTHWISE_CONV_2D", shape, shape, kernel, **options))
     inputs = keras.Input((4, 4, 2))
     model = randomized(keras.Model(inputs, layers.DepthwiseConv2D(3, padding="same")(inputs)))
-    transfer(plan_for(model, converter.read(b.build(made))))
+    transfer(plan_for(model, file))
     assert not keras.ops.convert_to_numpy(model.layers[-1].bias).any()
 
 

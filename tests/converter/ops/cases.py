@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fixtures.builder import Builder
+from fixtures.builder import Builder, one
 
 SAME, VALID = 0, 1
 NAMES = ("same", "valid")
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,11 @@ def out(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) ->
     return -(-(size - covered) // stride)
 
 
-def one(
-    kind: str,
-    shape: tuple[int, ...],
-    result: tuple[int, ...],
-    *constants: Array | None,
-    first: tuple[Array, ...] = (),
-    **options: Any,
-) -> bytes:
-    """A graph of one op: `first` constants, the input, then `constants` (None leaves the operand out)."""
+def two(kind: str, left: Shape, right: Shape, result: Shape, **options: Any) -> bytes:
+    """A graph of one op with two inputs."""
     graph = Builder()
-    before = [graph.constant(value) for value in first]
-    x = graph.input(shape)
-    after = [-1 if value is None else graph.constant(value) for value in constants]
-    return graph.build(graph.op(kind, [*before, x, *after], [result], **options))
+    operands = [graph.input(left, "a"), graph.input(right, "b")]
+    return graph.build(graph.op(kind, operands, [result], **options))
 
 
 def window(padding: int, stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> dict[str, Any]:
@@ -98,44 +90,29 @@ def transpose_conv() -> Iterator[Case]:
             continue
         for rest in range(s if padding == SAME else 1):
             height, width = (n * s - rest if padding == SAME else (n - 1) * s + k for n in (4, 5))
-            graph = Builder()
-            x = graph.input((1, 4, 5, 2))
-            shape = (1, height, width, 3)
-            inputs = [graph.constant(ints(*shape)), graph.constant(floats(3, k, k, 2)), x]
-            inputs += [graph.constant(floats(3))] if bias else []
+            shape, first = (1, height, width, 3), (ints(1, height, width, 3), floats(3, k, k, 2))
             options: dict[str, Any] = {"padding": padding, "strideH": s, "strideW": s, "version": 3 if bias else 1}
-            data = graph.build(graph.op("TRANSPOSE_CONV", inputs, [shape], **options))
+            data = one("TRANSPOSE_CONV", (1, 4, 5, 2), shape, *([floats(3)] if bias else []), first=first, **options)
             yield Case(f"kernel{k}-stride{s}-{NAMES[padding]}-less{rest}-bias{bias}", data)
 
 
 def fully_connected() -> Iterator[Case]:
     """Flattening or keeping the axes; with and without bias."""
     for bias, activation in product((floats(4), None), (NONE, RELU)):
-        options: dict[str, Any] = {"fusedActivationFunction": activation}
-        yield Case(
-            f"bias{bias is not None}-{activation}",
-            one("FULLY_CONNECTED", (1, 6), (1, 4), floats(4, 6), bias, **options),
-        )
+        data = one("FULLY_CONNECTED", (1, 6), (1, 4), floats(4, 6), bias, fusedActivationFunction=activation)
+        yield Case(f"bias{bias is not None}-{activation}", data)
     yield Case("flattens", one("FULLY_CONNECTED", (1, 2, 3, 5), (1, 4), floats(4, 30), floats(4)))
     yield Case("keeps", one("FULLY_CONNECTED", (1, 2, 3, 5), (1, 2, 3, 4), floats(4, 5), floats(4), keepNumDims=True))
 
 
 def binary(kind: str) -> Iterator[Case]:
     """Two values or a value and a constant, equal and broadcast, with activations."""
+    whole = (1, 4, 3, 5)
     for activation in (NONE, RELU, RELU6, RELU_N1_TO_1):
-        graph = Builder()
-        operands = [graph.input((1, 4, 3, 5), "a"), graph.input((1, 4, 3, 5), "b")]
-        yield Case(
-            f"two-{activation}",
-            graph.build(graph.op(kind, operands, [(1, 4, 3, 5)], fusedActivationFunction=activation)),
-        )
+        yield Case(f"two-{activation}", two(kind, whole, whole, whole, fusedActivationFunction=activation))
     for other in ((1, 1, 1, 5), (1, 4, 1, 1), (1, 5)):
-        graph = Builder()
-        operands = [graph.input((1, 4, 3, 5), "a"), graph.input(other, "b")]
-        yield Case(f"broadcast-{len(other)}{other[1]}", graph.build(graph.op(kind, operands, [(1, 4, 3, 5)])))
-        graph = Builder()
-        operands = [graph.input(other, "b"), graph.input((1, 4, 3, 5), "a")]
-        yield Case(f"broadcast-left-{len(other)}{other[1]}", graph.build(graph.op(kind, operands, [(1, 4, 3, 5)])))
+        yield Case(f"broadcast-{len(other)}{other[1]}", two(kind, whole, other, whole))
+        yield Case(f"broadcast-left-{len(other)}{other[1]}", two(kind, other, whole, whole))
     # Equal extents, and a batch (the tests run two) that equals the channels: nothing may tell axes apart by extent.
     for left, right in (
         ((1, 5, 4, 5), (1, 5, 1, 1)),
@@ -145,17 +122,13 @@ def binary(kind: str) -> Iterator[Case]:
         ((1, 4, 3, 2), (1, 1, 1, 1)),
         ((1, 5, 5), (1, 5, 1)),
     ):
-        graph = Builder()
-        operands = [graph.input(left, "a"), graph.input(right, "b")]
-        result = [max(pair) for pair in zip(left, right, strict=True)]
-        yield Case(f"equal-{left}-{right}".replace(" ", ""), graph.build(graph.op(kind, operands, [result])))
-    for shape in ((), (1,), (5,), (3, 5), (1, 4, 3, 5), (1, 1, 1, 5)):
-        yield Case(
-            f"constant-{len(shape)}-{np.prod(shape):.0f}",
-            one(kind, (1, 4, 3, 5), (1, 4, 3, 5), floats(*shape), fusedActivationFunction=RELU),
-        )
-    yield Case("constant-first", one(kind, (1, 4, 3, 5), (1, 4, 3, 5), first=(floats(5),)))
-    yield Case("constant-wider", one(kind, (1, 1, 1, 5), (1, 4, 3, 5), floats(4, 3, 5)))
+        result = tuple(max(pair) for pair in zip(left, right, strict=True))
+        yield Case(f"equal-{left}-{right}".replace(" ", ""), two(kind, left, right, result))
+    for shape in ((), (1,), (5,), (3, 5), whole, (1, 1, 1, 5)):
+        data = one(kind, whole, whole, floats(*shape), fusedActivationFunction=RELU)
+        yield Case(f"constant-{len(shape)}-{np.prod(shape):.0f}", data)
+    yield Case("constant-first", one(kind, whole, whole, first=(floats(5),)))
+    yield Case("constant-wider", one(kind, (1, 1, 1, 5), whole, floats(4, 3, 5)))
     graph = Builder()
     x = graph.input((1, 4, 3))
     yield Case("itself", graph.build(graph.op(kind, [x, x], [(1, 4, 3)])))
@@ -179,14 +152,9 @@ def pool(kind: str) -> Iterator[Case]:
     """Window × stride × padding, windows beyond the border, activations."""
     for padding, (fh, fw), (sh, sw) in product((SAME, VALID), ((2, 3), (5, 2)), ((1, 1), (2, 2), (3, 2))):
         shape = (1, out(7, fh, sh, padding), out(10, fw, sw, padding), 3)
-        options: dict[str, Any] = {
-            "filterHeight": fh,
-            "filterWidth": fw,
-            "strideH": sh,
-            "strideW": sw,
-            "padding": padding,
-        }
-        data = one(kind, (1, 7, 10, 3), shape, **options, fusedActivationFunction=RELU if sh == 3 else NONE)
+        options: dict[str, Any] = {"filterHeight": fh, "filterWidth": fw, "strideH": sh, "strideW": sw}
+        options |= {"padding": padding, "fusedActivationFunction": RELU if sh == 3 else NONE}
+        data = one(kind, (1, 7, 10, 3), shape, **options)
         yield Case(f"{NAMES[padding]}-window{fh}{fw}-stride{sh}{sw}", data)
 
 
@@ -218,14 +186,11 @@ def reshape() -> Iterator[Case]:
 def concatenation() -> Iterator[Case]:
     """Along each axis, counted from either end, in an order that matters."""
     for axis in (1, 2, 3, -1):
-        shapes = [[1, 4, 3, 5], [1, 4, 3, 5]]
-        shapes[1][axis] = 2
-        result = list(shapes[0])
-        result[axis] += 2
+        left, right, result = ([1, 4, 3, 5] for _ in range(3))
+        right[axis], result[axis] = 2, left[axis] + 2
         graph = Builder()
-        operands = [graph.input(shapes[0], "a"), graph.input(shapes[1], "b")]
-        data = graph.build(graph.op("CONCATENATION", operands[::-1], [result], axis=axis))
-        yield Case(f"axis{axis}", data)
+        operands = [graph.input(left, "a"), graph.input(right, "b")]
+        yield Case(f"axis{axis}", graph.build(graph.op("CONCATENATION", operands[::-1], [result], axis=axis)))
     yield Case("single", one("CONCATENATION", (1, 4, 3), (1, 4, 3), axis=1))
 
 
@@ -263,9 +228,8 @@ def transpose() -> Iterator[Case]:
     """Orders that are not their own inverse, on several ranks."""
     for perm in ((0, 2, 3, 1), (0, 3, 1, 2), (0, 1, 3, 2), (0, 2, 1)):
         shape = (1, 4, 3, 5)[: len(perm)]
-        yield Case(
-            str(perm).replace(" ", ""), one("TRANSPOSE", shape, tuple(shape[axis] for axis in perm), ints(*perm))
-        )
+        data = one("TRANSPOSE", shape, tuple(shape[axis] for axis in perm), ints(*perm))
+        yield Case(str(perm).replace(" ", ""), data)
 
 
 def blocks(kind: str) -> Iterator[Case]:

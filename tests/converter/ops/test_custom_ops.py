@@ -10,7 +10,7 @@ import fixtures
 from converter.errors import UnsupportedOp
 from converter.ops import OPERATORS
 from fixtures.custom_op_cases import CASES, Case, build
-from parity.runners.keras import keras_runner
+from parity.runners.runtimes import keras_runner
 
 GOLDEN = Path(fixtures.__file__).parent / "golden"
 # Sums and trigonometric functions in another order than MediaPipe's: 16 roundings of the largest value.

@@ -12,8 +12,8 @@ from converter.match.trace import keras_network
 from converter.ops import KINDS
 from converter.ops.forms import UnknownLayer
 from converter.write.writer import write
-from tests.lazy import keras, layers, ops, own_layers
-from tests.networks import assert_agrees, randomized
+from tests.tools.lazy import keras, layers, ops, own_layers
+from tests.tools.networks import assert_agrees, randomized
 
 WRITTEN = sorted(name for name, kind in KINDS.items() if kind.emit)
 SHAPE = (10, 13, 6)  # every extent differs

@@ -11,9 +11,8 @@ from converter.match.trace import keras_network
 from converter.ops import KINDS, OPERATORS, records
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.write.writer import write
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.keras import keras_runner
-from parity.runners.litert import LiteRT
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import LiteRT, keras_runner
 from tests.converter.ops.cases import CASES, Case
 
 # Both sum the same float32 products in another order: 16 roundings of the largest value.

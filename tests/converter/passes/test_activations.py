@@ -6,11 +6,11 @@ import pytest
 
 import converter
 from converter.ops import OPERATORS
-from converter.passes.activations import fuse_relus, unfused
+from converter.passes.activations import fuse_activations, split_activations
 from converter.tflite.edit import Editable
 from converter.tflite.model import Graph
 from fixtures.builder import Builder
-from tests import models
+from tests.tools import models
 
 FUSED = {name: operator.fused_as for name, operator in OPERATORS.items() if operator.fused_as}
 
@@ -22,12 +22,12 @@ def steps(graph: Graph) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("name", ["pose_detection", "hand_landmark_lite"])
 def test_split_and_fused_again(name: str) -> None:
     original = models.original(name)
-    data, split = unfused(original.data)
+    data, split = split_activations(original.data)
     apart = converter.read(data)
     assert {function for _, function in steps(apart.graph)} == {"NONE"}
     assert len(apart.graph.ops) == len(original.graph.ops) + len(split) > len(original.graph.ops)
     file = Editable(memoryview(data))
-    fuse_relus(file)
+    fuse_activations(file)
     assert steps(converter.read(file.pack()).graph) == steps(original.graph)
 
 
@@ -39,7 +39,7 @@ def test_only_what_takes_an_activation_gets_one(function: str) -> None:
     (total,) = graph.op("ADD", [x, x], [(1, 4, 4, 3)])
     (largest,) = graph.op("MAX_POOL_2D", graph.op(function, [total], [(1, 4, 4, 3)]), [(1, 4, 4, 3)], **WINDOW)
     file = Editable(memoryview(graph.build(graph.op(function, [largest], [(1, 4, 4, 3)]))))
-    fuse_relus(file)
+    fuse_activations(file)
     assert steps(converter.read(file.pack()).graph) == [("ADD", function), ("MAX_POOL_2D", "NONE"), (function, "NONE")]
 
 

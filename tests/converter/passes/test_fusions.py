@@ -8,7 +8,7 @@ import pytest
 from converter.match.trace import keras_network
 from converter.ops.forms import Node, Slot, Value
 from converter.passes.fusions import FUSIONS, fuse, unfuse
-from tests.lazy import architectures
+from tests.tools.lazy import architectures
 
 PADS, PADDED = {"paddings": ((0, 1), (0, 1), (0, 0))}, {"padding": ((0, 1), (0, 1))}
 KERNEL: dict[str, Any] = {"padding": ((0, 0), (0, 0))}

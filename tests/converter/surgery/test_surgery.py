@@ -13,13 +13,12 @@ from converter.errors import CannotChange, CannotExport
 from converter.surgery.activations import swap_activation
 from converter.surgery.inputs import resize_input, widen_input
 from converter.write.writer import write
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.keras import keras_runner
-from parity.runners.types import Array, Run
-from tests import models
-from tests.lazy import keras, layers
-from tests.networks import assert_agrees
-from tests.spread import assert_within_spread, mapped, right_runs, right_runs_of
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import Array, Run, keras_runner
+from tests.tools import models
+from tests.tools.lazy import keras, layers
+from tests.tools.networks import assert_agrees
+from tests.tools.spread import assert_bit_equal, assert_within_spread, mapped, right_runs, right_runs_of
 
 
 def picture(model: Any, channels: int | None = None, seed: int = 0) -> np.ndarray:
@@ -96,8 +95,7 @@ def test_relus_for_prelus(name: str) -> None:
     # Every other layer has its weights, bit for bit.
     for layer in model.layers:
         if layer.weights and not isinstance(layer, layers.PReLU):
-            for a, b in zip(layer.get_weights(), swap.model.get_layer(layer.name).get_weights(), strict=True):
-                np.testing.assert_array_equal(a, b)
+            assert_bit_equal(swap.model.get_layer(layer.name).get_weights(), layer.get_weights())
     # And so what comes before the first exchange is bit-equal.
     first = swap.layers[0].layer
     x = picture(model)
@@ -136,19 +134,18 @@ def test_another_input_size(name: str) -> None:
     resized = replace(known, height=height - 64, width=width + 64)
     assert new.input_shape == (None, height - 64, width + 64, channels)
     assert new.output_shape == [(None, resized.boxes, known.coordinates), (None, resized.boxes, 1)]
-    for a, b in zip(model.get_weights(), new.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_bit_equal(new.get_weights(), model.get_weights())
     assert_exports(name, new)
     # There and back: the same model.
     back, x = resize_input(new, height, width), picture(model)
-    for before, after in zip(run(model, x), run(back, x), strict=True):
-        np.testing.assert_array_equal(after, before)
+    assert_bit_equal(run(back, x), run(model, x))
 
 
 def test_a_cell_sees_the_same_on_a_larger_picture() -> None:
     """A picture with black around it: cells far from the seam compute what they did. Their anchors follow."""
-    model = models.shared("face_detection_short_range")
-    file, new = models.original("face_detection_short_range"), resize_input(model, 256, 256)
+    name = "face_detection_short_range"
+    model, file = models.shared(name), models.original(name)
+    new = resize_input(model, 256, 256)
 
     def cells(made: list[Array], extent: int) -> Array:
         """Regressors of the finer feature map."""
@@ -158,9 +155,7 @@ def test_a_cell_sees_the_same_on_a_larger_picture() -> None:
         return keras_runner(new)([np.pad(inputs[0], [(0, 0), (0, 128), (0, 128), (0, 0)])])
 
     # The first cell does not see as far as the seam; other kernels for other extents round otherwise.
-    right = [
-        mapped(run, lambda made: [cells(made, 16)[:, 0, 0]]) for run in right_runs_of("face_detection_short_range")
-    ]
+    right = [mapped(run, lambda made: [cells(made, 16)[:, 0, 0]]) for run in right_runs_of(name)]
     inputs = seeded_inputs(file.graph, 1)
     assert_within_spread(mapped(in_a_corner, lambda made: [cells(made, 32)[:, 0, 0]]), right, inputs)
     before, after = cells(run(model, inputs[0][0]), 16), cells(in_a_corner(inputs[0]), 32)[:, :16, :16]

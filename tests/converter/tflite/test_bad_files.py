@@ -15,8 +15,8 @@ from ai_edge_litert import schema_py_generated as schema
 import converter
 from converter.errors import MalformedModel, ModelNotFound, UnliteError
 from converter.tflite.decode import decode
-from fixtures.builder import Builder, pack
-from tests import models
+from fixtures.builder import Builder, pack, signature, sparsity
+from tests.tools import models
 
 pytestmark = pytest.mark.one_setting
 
@@ -42,8 +42,7 @@ def stored() -> Builder:
     x = builder.input([1, 4])
     half = builder.constant(np.ones((1, 4), np.float16), "half")
     whole = builder.constant(np.arange(8, dtype=np.int8).reshape(2, 4), "whole")
-    quantization = builder.graph.tensors[whole].quantization = schema.QuantizationParametersT()
-    quantization.scale, quantization.zeroPoint, quantization.quantizedDimension = [0.5, 2.0], [1, -3], 0
+    builder.quantize(whole, [0.5, 2.0], [1, -3])
     (alpha,) = builder.op("DEQUANTIZE", [half], [[1, 4]])
     (kernel,) = builder.op("DEQUANTIZE", [whole], [[2, 4]])
     (dense,) = builder.op("DENSIFY", [sparse(builder)], [[1, 4]])
@@ -57,15 +56,7 @@ def stored() -> Builder:
 def sparse(builder: Builder) -> int:
     """Add the tensor `sparse` of shape [1, 4], whose elements 1 and 3 are stored."""
     index = builder.constant(np.array([5, 7], np.float32), "sparse", shape=[1, 4])
-    layout = builder.graph.tensors[index].sparsity = schema.SparsityParametersT()
-    layout.traversalOrder = [0, 1]
-    layout.dimMetadata = [schema.DimensionMetadataT(), schema.DimensionMetadataT()]
-    layout.dimMetadata[0].denseSize = 1
-    compressed = layout.dimMetadata[1]
-    compressed.format = schema.DimensionType.SPARSE_CSR
-    compressed.arraySegmentsType = compressed.arrayIndicesType = schema.SparseIndexVector.Uint8Vector
-    compressed.arraySegments, compressed.arrayIndices = schema.Uint8VectorT(), schema.Uint8VectorT()
-    compressed.arraySegments.values, compressed.arrayIndices.values = [0, 2], [1, 3]
+    builder.graph.tensors[index].sparsity = sparsity((0, 1), 1, ((0, 2), (1, 3)))
     return index
 
 
@@ -218,8 +209,7 @@ def test_a_graph_that_contradicts_itself(path: str, value: Any, message: str) ->
 )
 def test_quantization_that_does_not_fit(scales: int, zeros: int, axis: int) -> None:
     builder = tiny()
-    quantization = builder.graph.tensors[KERNEL].quantization = schema.QuantizationParametersT()
-    quantization.scale, quantization.zeroPoint, quantization.quantizedDimension = [1.0] * scales, [0] * zeros, axis
+    builder.quantize(KERNEL, [1.0] * scales, [0] * zeros, axis)
     with pytest.raises(MalformedModel, match=f"tensor #1 'kernel': {scales} quantization scales do not fit"):
         converter.read(pack(builder.model))
 
@@ -273,11 +263,7 @@ def test_sparse_blocks_that_do_not_fit(block_map: list[int], size: int, message:
 @pytest.mark.parametrize(("subgraph", "tensor"), [(1, 0), (0, 4), (0, -1)])
 def test_a_signature_that_refers_to_nothing(subgraph: int, tensor: int) -> None:
     builder = tiny()
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex, signature.outputs = b"serve", subgraph, []
-    signature.inputs = [schema.TensorMapT()]
-    signature.inputs[0].name, signature.inputs[0].tensorIndex = b"x", tensor % 2**32
-    builder.model.signatureDefs = [signature]
+    builder.model.signatureDefs = [signature("serve", {"x": tensor % 2**32}, {}, subgraph)]
     with pytest.raises(MalformedModel, match="signature 'serve' refers to"):
         converter.read(pack(builder.model))
 

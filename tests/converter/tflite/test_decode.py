@@ -15,8 +15,8 @@ from converter.errors import MalformedModel, UnsupportedModel
 from converter.passes.storage import fold_storage
 from converter.tflite.decode import decode, densify
 from converter.tflite.model import STORAGE_OPS, Dimension, Graph, Sparsity
-from fixtures.builder import Builder, pack
-from tests import models
+from fixtures.builder import Builder, pack, sparsity
+from tests.tools import models
 
 INDEX_TYPES = ("uint8", "uint16", "int32")
 
@@ -95,8 +95,8 @@ def random_case(seed: int) -> tuple[NDArray[np.float32], Layout]:
 @pytest.mark.parametrize("seed", range(120))
 def test_sparse_tensors_in_every_layout(seed: int) -> None:
     dense, layout = random_case(seed)
-    sparsity, values = encode(dense, layout)
-    decoded = densify(np.array(values, np.float32), dense.shape, sparsity, "w")
+    stored, values = encode(dense, layout)
+    decoded = densify(np.array(values, np.float32), dense.shape, stored, "w")
     np.testing.assert_array_equal(decoded, dense)
 
 
@@ -115,22 +115,22 @@ def test_blocks_that_are_small_enough_to_see() -> None:
     dense[0:2, 2:4] = [[1, 2], [3, 4]]
     dense[2:4, 0:2] = [[5, 6], [7, 8]]
     rows, columns = np.array([0, 1, 2], np.uint8).data, np.array([1, 0], np.uint8).data
-    sparsity = Sparsity((0, 1, 2, 3), (0, 1), (Dimension(2), Dimension(0, rows, columns), Dimension(2), Dimension(2)))
-    np.testing.assert_array_equal(densify(np.arange(1, 9, dtype=np.float32), (4, 4), sparsity, "w"), dense)
+    stored = Sparsity((0, 1, 2, 3), (0, 1), (Dimension(2), Dimension(0, rows, columns), Dimension(2), Dimension(2)))
+    np.testing.assert_array_equal(densify(np.arange(1, 9, dtype=np.float32), (4, 4), stored, "w"), dense)
 
 
 @pytest.mark.parametrize("values", [[1], [1, 2, 3]])
 def test_a_sparse_layout_with_another_number_of_values(values: list[float]) -> None:
-    sparsity, _ = encode(np.array([0, 5, 0, 7], np.float32), Layout((0,), {}, frozenset({0}), "uint8"))
+    stored, _ = encode(np.array([0, 5, 0, 7], np.float32), Layout((0,), {}, frozenset({0}), "uint8"))
     with pytest.raises(MalformedModel, match=f"w: .* 2 places for {len(values)} values"):
-        densify(np.array(values, np.float32), (4,), sparsity, "w")
+        densify(np.array(values, np.float32), (4,), stored, "w")
 
 
 def test_segments_that_go_back() -> None:
     segments, indices = np.array([0, 3, 2], np.uint8).data, np.array([0, 1], np.uint8).data
-    sparsity = Sparsity((0, 1), (), (Dimension(2), Dimension(0, segments, indices)))
+    stored = Sparsity((0, 1), (), (Dimension(2), Dimension(0, segments, indices)))
     with pytest.raises(MalformedModel, match="w: the segments of a compressed level do not fit"):
-        densify(np.ones(2, np.float32), (2, 4), sparsity, "w")
+        densify(np.ones(2, np.float32), (2, 4), stored, "w")
 
 
 def read_one(builder: Builder, constant: int, dtype: str = "FLOAT32") -> NDArray[Any]:
@@ -154,7 +154,7 @@ def test_int8_per_tensor(zero_point: int | None) -> None:
     builder = Builder()
     stored = np.arange(-128, 128, dtype=np.int8).reshape(16, 16)
     constant = builder.constant(stored)
-    quantize(builder, constant, [0.037], None if zero_point is None else [zero_point], axis=0)
+    builder.quantize(constant, [0.037], None if zero_point is None else [zero_point])
     wanted = np.float32(0.037) * (stored.astype(np.float32) - (zero_point or 0))
     np.testing.assert_array_equal(read_one(builder, constant), wanted)
 
@@ -167,18 +167,12 @@ def test_int8_per_channel(axis: int, *, is_shifted: bool) -> None:
     constant = builder.constant(stored)
     scales = [0.5, 0.25, 2.0, 1.5, 3.0][: stored.shape[axis]]
     zeros = [1, -2, 0, 7, -9][: stored.shape[axis]] if is_shifted else None
-    quantize(builder, constant, scales, zeros, axis)
+    builder.quantize(constant, scales, zeros, axis)
     decoded = read_one(builder, constant)
     for channel, scale in enumerate(scales):
         zero = zeros[channel] if zeros else 0
         wanted = scale * (np.take(stored, channel, axis).astype(np.float32) - zero)
         np.testing.assert_array_equal(np.take(decoded, channel, axis), wanted)
-
-
-def quantize(builder: Builder, tensor: int, scales: list[float], zeros: list[int] | None, axis: int) -> None:
-    """Say what a constant's integers mean."""
-    quantization = builder.graph.tensors[tensor].quantization = schema.QuantizationParametersT()
-    quantization.scale, quantization.zeroPoint, quantization.quantizedDimension = scales, zeros, axis
 
 
 def test_integers_without_a_scale_mean_nothing() -> None:
@@ -191,7 +185,7 @@ def test_integers_without_a_scale_mean_nothing() -> None:
 def test_a_scale_on_floats_means_nothing(dtype: type[Any]) -> None:
     builder = Builder()
     constant = builder.constant(np.array([1, 2], dtype))
-    quantize(builder, constant, [0.5], [3], axis=0)
+    builder.quantize(constant, [0.5], [3])
     np.testing.assert_array_equal(read_one(builder, constant), np.array([1, 2], np.float32))
 
 
@@ -214,9 +208,8 @@ def test_chains_of_storage_ops_are_folded_and_others_kept() -> None:
     builder = Builder()
     x = builder.input([2, 3], dtype="float16")
     (fed,) = builder.op("DEQUANTIZE", [x], [[2, 3]], ["fed"])
-    sparsity, values = encode(np.array([[0, 5, 0], [7, 0, 9]], np.float16), Layout((0, 1), {}, frozenset({1}), "uint8"))
-    constant = builder.constant(np.array(values, np.float16), "constant", shape=[2, 3])
-    builder.graph.tensors[constant].sparsity = packed(sparsity)
+    constant = builder.constant(np.array([5, 7, 9], np.float16), "constant", shape=[2, 3])
+    builder.graph.tensors[constant].sparsity = sparsity((0, 1), 2, ((0, 1, 3), (1, 0, 2)))
     (dense,) = builder.op("DENSIFY", [constant], [[2, 3]])
     builder.graph.tensors[dense].type = schema.TensorType.FLOAT16
     (kernel,) = builder.op("DEQUANTIZE", [dense], [[2, 3]])
@@ -228,22 +221,6 @@ def test_chains_of_storage_ops_are_folded_and_others_kept() -> None:
     assert [t.index for t in folded.constants()] == [kernel]
     np.testing.assert_array_equal(decode(folded.tensors[kernel]), np.array([[0, 5, 0], [7, 0, 9]], np.float32))
     assert len(graph.ops) == 4, "the graph that was read has not changed"
-
-
-def packed(sparsity: Sparsity) -> Any:
-    """For the builder: a layout whose indices are uint8."""
-    table = schema.SparsityParametersT()
-    table.traversalOrder, table.blockMap = list(sparsity.traversal_order), list(sparsity.block_map)
-    table.dimMetadata = [schema.DimensionMetadataT() for _ in sparsity.dimensions]
-    for entry, level in zip(table.dimMetadata, sparsity.dimensions, strict=True):
-        entry.denseSize = level.dense_size
-        if level.segments is None or level.indices is None:
-            continue
-        entry.format = schema.DimensionType.SPARSE_CSR
-        entry.arraySegmentsType = entry.arrayIndicesType = schema.SparseIndexVector.Uint8Vector
-        entry.arraySegments, entry.arrayIndices = schema.Uint8VectorT(), schema.Uint8VectorT()
-        entry.arraySegments.values, entry.arrayIndices.values = level.segments.tolist(), level.indices.tolist()
-    return table
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 import converter
 from converter.errors import MalformedModel, UnsupportedModel
 from converter.tflite.decode import decode
-from fixtures.builder import Builder, pack
-from tests import models
+from fixtures.builder import Builder, one, pack, signature, sparsity
+from tests.tools import models
 
 pytestmark = pytest.mark.one_setting
 
@@ -31,27 +31,18 @@ def conv(**options: Any) -> Builder:
 def relu() -> Builder:
     """The smallest model, not yet built; its tensors: input, output."""
     builder = Builder()
-    builder.op("RELU", [builder.input(SHAPE)], [SHAPE])
-    builder.graph.outputs = [1]
+    builder.graph.outputs = builder.op("RELU", [builder.input(SHAPE)], [SHAPE])
     return builder
 
 
 @pytest.mark.parametrize(
-    ("padding", "activation"),
-    [("SAME", "NONE"), ("VALID", "RELU6"), ("SAME", "RELU_N1_TO_1"), ("VALID", "SIGN_BIT")],
+    ("padding", "activation"), [("SAME", "NONE"), ("VALID", "RELU6"), ("SAME", "RELU_N1_TO_1"), ("VALID", "SIGN_BIT")]
 )
 def test_options_are_decoded(padding: str, activation: str) -> None:
-    data = pack(
-        conv(
-            padding=getattr(schema.Padding, padding),
-            fusedActivationFunction=getattr(schema.ActivationFunctionType, activation),
-            strideH=2,
-            strideW=3,
-            dilationHFactor=4,
-        ).model
-    )
-    options = converter.read(data).graph.ops[0].options
-    assert options == {
+    numbers = (getattr(schema.Padding, padding), getattr(schema.ActivationFunctionType, activation))
+    given = dict(zip(("padding", "fusedActivationFunction"), numbers, strict=True))
+    builder = conv(**given, strideH=2, strideW=3, dilationHFactor=4)
+    assert converter.read(pack(builder.model)).graph.ops[0].options == {
         "padding": padding,
         "fused_activation_function": activation,
         "stride_h": 2,
@@ -79,18 +70,14 @@ def test_an_omitted_operand_keeps_its_slot() -> None:
 
 
 def test_a_custom_op_keeps_its_name_and_bytes() -> None:
-    builder = Builder()
-    builder.op("Mystery", [builder.input(SHAPE)], [SHAPE], custom=b"\x00\x01\xff", version=4)
-    (op,) = converter.read(builder.build([1])).graph.ops
+    (op,) = converter.read(one("Mystery", SHAPE, SHAPE, custom=b"\x00\x01\xff", version=4)).graph.ops
     assert (op.kind, op.is_custom, op.version) == ("Mystery", True, 4)
     assert op.custom_options is not None
     assert bytes(op.custom_options) == b"\x00\x01\xff"
 
 
 def test_a_builtin_op_is_not_custom_and_has_its_version() -> None:
-    builder = Builder()
-    builder.op("RELU", [builder.input(SHAPE)], [SHAPE], version=3)
-    (op,) = converter.read(builder.build([1])).graph.ops
+    (op,) = converter.read(one("RELU", SHAPE, SHAPE, version=3)).graph.ops
     assert (op.kind, op.is_custom, op.version, op.custom_options, dict(op.options)) == ("RELU", False, 3, None, {})
 
 
@@ -116,9 +103,7 @@ def test_the_larger_of_the_two_operator_codes_counts(deprecated: int, builtin: i
 def test_quantization_is_kept() -> None:
     builder = Builder()
     kernel = builder.constant(np.arange(12, dtype=np.int8).reshape(3, 4), "kernel")
-    quantization = builder.graph.tensors[kernel].quantization = schema.QuantizationParametersT()
-    quantization.scale, quantization.zeroPoint = [0.5, 0.25, 2.0], [0, 7, -7]
-    quantization.quantizedDimension = 0
+    builder.quantize(kernel, [0.5, 0.25, 2.0], [0, 7, -7])
     builder.op("DEQUANTIZE", [kernel], [[3, 4]])
     tensor = converter.read(builder.build([1])).graph.tensors[kernel]
     assert tensor.quantization is not None
@@ -140,16 +125,7 @@ def test_quantization_without_a_scale_is_none() -> None:
 def test_sparsity_is_kept() -> None:
     builder = relu()
     tensor = builder.graph.tensors[builder.constant(np.array([1.5, 2.5], np.float32), shape=[2, 4])]
-    tensor.sparsity = schema.SparsityParametersT()
-    tensor.sparsity.traversalOrder, tensor.sparsity.blockMap = [0, 1, 2], [1]
-    tensor.sparsity.dimMetadata = [schema.DimensionMetadataT() for _ in range(3)]
-    for dimension, size in zip(tensor.sparsity.dimMetadata, (2, 0, 1), strict=True):
-        dimension.denseSize = size
-    compressed = tensor.sparsity.dimMetadata[1]
-    compressed.format = schema.DimensionType.SPARSE_CSR
-    compressed.arraySegmentsType = compressed.arrayIndicesType = schema.SparseIndexVector.Uint16Vector
-    compressed.arraySegments, compressed.arrayIndices = schema.Uint16VectorT(), schema.Uint16VectorT()
-    compressed.arraySegments.values, compressed.arrayIndices.values = [0, 1, 2], [3, 700]
+    tensor.sparsity = sparsity((0, 1, 2), 2, ((0, 1, 2), (3, 700)), 1, blocks=(1,), bits=16)
     storage = converter.read(pack(builder.model)).graph.tensors[2].storage
     assert storage is not None
     assert storage.label == "FLOAT32 sparse"
@@ -169,12 +145,7 @@ def test_names_descriptions_metadata_and_signatures_are_kept() -> None:
     builder.model.metadata = [entry]
     builder.model.buffers.append(schema.BufferT())
     builder.model.buffers[-1].data = np.frombuffer(b"by hand", np.uint8)
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = b"serving", 0
-    signature.inputs, signature.outputs = [schema.TensorMapT()], [schema.TensorMapT()]
-    signature.inputs[0].name, signature.inputs[0].tensorIndex = b"x", 0
-    signature.outputs[0].name, signature.outputs[0].tensorIndex = b"y", 1
-    builder.model.signatureDefs = [signature]
+    builder.model.signatureDefs = [signature("serving", {"x": 0}, {"y": 1})]
     builder.graph.name = b"main"
     model = converter.read(pack(builder.model))
     assert {name: bytes(value) for name, value in model.metadata.items()} == {"NOTE": b"by hand"}

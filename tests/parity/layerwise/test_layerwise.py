@@ -12,18 +12,19 @@ import parity
 from converter.errors import BadCandidate, BadInput
 from converter.match.transfer import transfer
 from fixtures.builder import Builder
-from fixtures.siblings import siblings_file
 from parity.candidates.keras import KerasCandidate
 from parity.candidates.saved_traces import save_trace
 from parity.layerwise.check import check, report
 from parity.layerwise.statistics import measure, span_of
 from parity.layerwise.tolerance import Limits, limits
 from parity.outputs.compare import CEILING, SPREADS, Verdict
-from tests import models
-from tests.lazy import keras, layers, odd_layers
-from tests.networks import has_run, plan_for, siblings, transferred
+from tests.tools import models
+from tests.tools.files import siblings_file
+from tests.tools.lazy import keras, layers, odd_layers
+from tests.tools.networks import TRANSFERS, guilty, has_run, plan_for, siblings, transferred
 
 FILE = converter.read(siblings_file("left", "right"))
+VALUES = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
 
 
 def small(**end: Any) -> Any:
@@ -33,32 +34,30 @@ def small(**end: Any) -> Any:
     return model
 
 
-@pytest.mark.parametrize("name", ["blaze_palm", "blaze_face", "palm_192"])
+@pytest.mark.parametrize("name", TRANSFERS)
 @pytest.mark.parametrize("with_audit", [True, False])
 def test_five_by_five_pools(name: str, with_audit: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Every weight is right, and the first wrong pool is named: by the audit, and by activations alone."""
     model, _ = transferred(name, pool_size=5)
     outcome = report(has_run(name), KerasCandidate(model), with_audit=with_audit).report
     first = next(layer.name for layer in model.layers if isinstance(layer, layers.MaxPooling2D))
-    assert not outcome.ok
-    assert outcome.guilty
-    assert (outcome.guilty.layer, outcome.guilty.mode) == (first, "isolated")
-    assert outcome.guilty.op.endswith("MAX_POOL_2D")
-    assert ("pool_size is (5, 5), the file has (2, 2)" in outcome.guilty.why) == with_audit
+    blamed = guilty(outcome)
+    assert (blamed.layer, blamed.mode) == (first, "isolated")
+    assert blamed.op.endswith("MAX_POOL_2D")
+    assert ("pool_size is (5, 5), the file has (2, 2)" in blamed.why) == with_audit
     wrong = [layer for layer in outcome.layers if layer.isolated and not layer.isolated.ok]
     assert {layer.op.partition(" ")[2].partition(" ")[2] for layer in wrong} == {"MAX_POOL_2D"}
     assert bool(outcome.findings) == with_audit
 
 
-@pytest.mark.parametrize("name", ["blaze_palm", "blaze_face", "palm_192"])
+@pytest.mark.parametrize("name", TRANSFERS)
 def test_one_layer_is_guilty_and_the_rest_inherits(name: str) -> None:
     model, _ = transferred(name)
     layer = model.layers[len(model.layers) // 2]
     layer = next(other for other in model.layers[model.layers.index(layer) :] if isinstance(other, layers.Conv2D))
     layer.set_weights([layer.get_weights()[0] * 1.5, *layer.get_weights()[1:]])
     outcome = report(has_run(name), KerasCandidate(model)).report
-    assert outcome.guilty
-    assert outcome.guilty.layer == layer.name
+    assert guilty(outcome).layer == layer.name
     wrong = [result.layer for result in outcome.layers if result.isolated and not result.isolated.ok]
     assert wrong == [layer.name]
     assert sum(result.chained is not None and not result.chained.ok for result in outcome.layers) > 5
@@ -78,15 +77,14 @@ def test_whole_network_may_be_off_by_what_roundings_of_its_input_grow_to() -> No
 
 
 def test_statistics_of_a_known_difference() -> None:
-    original_values = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
-    made = original_values + np.array([[0.0, 0.0, 0.3, 0.1]], np.float32)
-    found = measure([made], [original_values], 0.2, span_of([original_values]) * 10)
+    made = VALUES + np.array([[0.0, 0.0, 0.3, 0.1]], np.float32)
+    found = measure([made], [VALUES], 0.2, span_of([VALUES]) * 10)
     assert found.verdict is Verdict.DIFFERS
     assert found.max_abs == pytest.approx(0.3)
     assert found.mean_abs == pytest.approx(0.1)
     assert found.share_out == pytest.approx(0.25)
     assert found.relative == pytest.approx(0.3 / 30)
-    cosine = float((made * original_values).sum() / np.linalg.norm(made) / np.linalg.norm(original_values))
+    cosine = float((made * VALUES).sum() / np.linalg.norm(made) / np.linalg.norm(VALUES))
     assert found.cosine == pytest.approx(cosine)
 
 
@@ -102,8 +100,7 @@ def test_statistics_of_a_known_difference() -> None:
     ],
 )
 def test_damage_is_an_outcome(made: Any, verdict: Verdict) -> None:
-    original_values = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
-    assert measure([made], [original_values], 1e-3, 3.0).verdict is verdict
+    assert measure([made], [VALUES], 1e-3, 3.0).verdict is verdict
 
 
 def test_reference_that_is_not_finite_never_passes() -> None:
@@ -123,18 +120,12 @@ def test_damaged_weight_is_found(damage: float) -> None:
     kernel = model.get_layer("right").get_weights()[0]
     kernel[1, 1, 0, 0] += damage
     model.get_layer("right").set_weights([kernel, model.get_layer("right").get_weights()[1]])
-    outcome = parity.layers(FILE, model)
-    assert not outcome.ok
-    assert outcome.guilty
-    assert outcome.guilty.layer == "right"
+    assert guilty(parity.layers(FILE, model)).layer == "right"
 
 
 def test_missing_layer_is_never_the_same() -> None:
     model = small()
-    outcome = parity.layers(FILE, keras.Model(model.input, model.get_layer("total").output))
-    assert not outcome.ok
-    assert outcome.guilty
-    assert outcome.guilty.layer == "end"
+    assert guilty(parity.layers(FILE, keras.Model(model.input, model.get_layer("total").output))).layer == "end"
 
 
 def test_saved_trace_is_compared_elsewhere(tmp_path: Path) -> None:
@@ -152,9 +143,8 @@ def test_saved_trace_of_a_wrong_model_is_still_wrong(tmp_path: Path) -> None:
     model = small()
     model.get_layer("end").set_weights([w * 1.1 for w in model.get_layer("end").get_weights()])
     save_trace(tmp_path / "trace.npz", check(FILE, model).recording())
-    again = parity.layers(FILE, tmp_path / "trace.npz")
-    assert again.guilty
-    assert (again.guilty.layer, again.guilty.mode) == ("end", "chained")
+    blamed = guilty(parity.layers(FILE, tmp_path / "trace.npz"))
+    assert (blamed.layer, blamed.mode) == ("end", "chained")
 
 
 def test_file_that_is_no_trace_is_an_error(tmp_path: Path) -> None:
@@ -171,9 +161,7 @@ def test_another_tflite_file_as_the_candidate(tmp_path: Path) -> None:
     assert same.ok
     assert all(layer.isolated and layer.chained for layer in same.layers)
     (tmp_path / "other.tflite").write_bytes(siblings_file("right", "left"))  # the same numbers under other names
-    other = parity.layers(FILE, tmp_path / "other.tflite")
-    assert other.guilty
-    assert other.guilty.layer in ("left", "right")
+    assert guilty(parity.layers(FILE, tmp_path / "other.tflite")).layer in ("left", "right")
 
 
 def test_inputs_are_checked() -> None:
@@ -211,17 +199,13 @@ def test_assertion_message_is_the_report() -> None:
 
 def test_missing_last_activation_is_found() -> None:
     """The file ends with one, the model without."""
-    b = Builder()
-    weights = [b.constant(np.ones(shape, np.float32), f"end/{n}") for n, shape in enumerate([(2, 1, 1, 3), (2,)])]
-    last = {"padding": 0, "strideW": 1, "strideH": 1, "fusedActivationFunction": 1}
-    made = b.op("CONV_2D", [b.input((1, 8, 8, 3)), *weights], [(1, 8, 8, 2)], ["end"], **last)
-    inputs = keras.Input((8, 8, 3))
+    b, inputs = Builder(), keras.Input((8, 8, 3))
+    ones = [b.constant(np.ones(shape, np.float32)) for shape in ((2, 1, 1, 3), (2,))]  # some sums are negative
+    made = b.conv(b.input((1, 8, 8, 3)), (2, 1, 1, 3), "end", weights=ones, fusedActivationFunction=1)
     model = keras.Model(inputs, layers.Conv2D(2, 1, name="end")(inputs))
-    file = converter.read(b.build(made))
+    file = converter.read(b.build([made]))
     transfer(plan_for(model, file))
-    outcome = parity.layers(file, model)
-    assert outcome.guilty
-    assert "relu is missing after it" in outcome.guilty.why
+    assert "relu is missing after it" in guilty(parity.layers(file, model)).why
 
 
 def test_report_is_json() -> None:
@@ -236,9 +220,7 @@ def test_report_is_json() -> None:
 
 
 def test_overrides_pair_what_nothing_else_does(tmp_path: Path) -> None:
-    inputs = keras.Input((8, 8, 3))
-    both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("a", "b")]
-    model = keras.Model(inputs, layers.Conv2D(2, 1, name="end")(layers.Add()(both)))
+    model = siblings("a", "b")
     table = tmp_path / "overrides.toml"
     table.write_text('[[override]]\ntensor = "left/Kernel"\nvariable = "a/kernel"\nwhy = "a test"\n')
     for ours, theirs in (("left", "a"), ("right", "b"), ("end", "end")):
@@ -248,10 +230,8 @@ def test_overrides_pair_what_nothing_else_does(tmp_path: Path) -> None:
     assert sum("has no partner" in note for note in alone.notes) == 4  # ambiguous: nothing is guessed
     assert parity.layers(FILE, model, overrides=table).notes == ()
     model.get_layer("a").set_weights(model.get_layer("b").get_weights())
-    outcome = parity.layers(FILE, model)
-    assert not outcome.ok
-    assert outcome.guilty
-    assert (outcome.guilty.layer, outcome.guilty.mode) == ("left", "absent")
+    blamed = guilty(parity.layers(FILE, model))
+    assert (blamed.layer, blamed.mode) == ("left", "absent")
 
 
 def test_variants_of_the_architectures_are_not_the_original() -> None:
@@ -260,7 +240,5 @@ def test_variants_of_the_architectures_are_not_the_original() -> None:
     for pool in [layer for layer in model.layers if isinstance(layer, layers.MaxPooling2D)]:
         pool.pool_size = (3, 3)
         pool.padding = "same"
-        outcome = report(has_run("blaze_face"), KerasCandidate(model)).report
-        assert outcome.guilty
-        assert outcome.guilty.layer == pool.name
+        assert guilty(report(has_run("blaze_face"), KerasCandidate(model)).report).layer == pool.name
         pool.pool_size = (2, 2)

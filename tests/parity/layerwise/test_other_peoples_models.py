@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import converter
@@ -15,28 +14,20 @@ from parity.candidates.keras import KerasCandidate
 from parity.candidates.loading import load_model
 from parity.candidates.saved_traces import save_trace
 from parity.layerwise.check import check
-from tests.lazy import keras, layers, odd_layers, ops
-from tests.networks import randomized
+from tests.tools.lazy import keras, layers, odd_layers, ops
+from tests.tools.networks import assert_same, guilty, randomized
 from unlite.commands.main import main
-
-CONV = {"padding": 0, "strideW": 1, "strideH": 1}
 
 
 def conv_file(*, siblings: bool = False, is_shared: bool = False) -> bytes:
     """One convolution with ReLU and pooling, and two outputs; or two parallel ones that are concatenated."""
-    b, rng = Builder(), np.random.default_rng(0)
-
-    def weights(name: str) -> list[int]:
-        kernel = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
-        return [b.constant(kernel, f"{name}/Kernel"), b.constant(kernel[:, 0, 0, 0].copy(), f"{name}/Bias")]
-
-    x, shape, first = b.input((1, 8, 8, 3)), (1, 8, 8, 4), weights("conv2d")
-    left = b.op("CONV_2D", [x, *first], [shape], ["conv2d"], **CONV)[0]
+    b, kernel = Builder(), (4, 3, 3, 3)
+    x, first = b.input((1, 8, 8, 3)), b.weights("conv2d", kernel, (4,))
+    left = b.conv(x, kernel, "conv2d", weights=first)
     if siblings:
-        second = first if is_shared else weights("conv2d_1")
-        right = b.op("CONV_2D", [x, *second], [shape], ["conv2d_1"], **CONV)[0]
+        right = b.conv(x, kernel, "conv2d_1", weights=first if is_shared else ())
         return b.build(b.op("CONCATENATION", [left, right], [(1, 8, 8, 8)], ["both"], axis=3))
-    active = b.op("RELU", [left], [shape], ["relu"])[0]
+    active = b.op("RELU", [left], [(1, 8, 8, 4)], ["relu"])[0]
     strided = {"padding": 0, "strideW": 2, "strideH": 2}
     pooled = b.op("MAX_POOL_2D", [active], [(1, 4, 4, 4)], ["pool"], filterWidth=2, filterHeight=2, **strided)[0]
     return b.build([active, pooled])
@@ -46,11 +37,7 @@ FILE = converter.read(conv_file())
 
 
 def build(
-    front: Any = None,
-    relu: Any = None,
-    pool: Any = None,
-    outputs: Any = lambda a, p: [a, p],
-    activation: Any = None,
+    front: Any = None, relu: Any = None, pool: Any = None, outputs: Any = lambda a, p: [a, p], activation: Any = None
 ) -> Any:
     inputs = keras.Input((8, 8, 3))
     x = front(inputs) if front else inputs
@@ -80,14 +67,13 @@ def filled(model: Any, file: Any = FILE) -> Any:
     ],
 )
 def test_right_model_is_the_same(settings: dict[str, Any]) -> None:
-    model = filled(build(**settings))
-    outcome = parity.layers(FILE, model)
+    outcome = parity.layers(FILE, filled(build(**settings)))
     assert outcome.ok, outcome.guilty
     assert outcome.guilty is None
 
 
 @pytest.mark.parametrize(
-    ("settings", "guilty"),
+    ("settings", "blamed"),
     [
         ({"front": lambda x: layers.Rescaling(2.0, name="front")(x)}, "front"),
         ({"front": lambda x: odd_layers.Identity(name="front")(x)}, "front"),
@@ -98,20 +84,15 @@ def test_right_model_is_the_same(settings: dict[str, Any]) -> None:
     ],
 )
 @pytest.mark.parametrize("with_audit", [True, False])
-def test_wrong_model_is_not(settings: dict[str, Any], guilty: str, with_audit: bool) -> None:  # noqa: FBT001
+def test_wrong_model_is_not(settings: dict[str, Any], blamed: str, with_audit: bool) -> None:  # noqa: FBT001
     outcome = parity.layers(FILE, filled(build(**settings)), with_audit=with_audit)
-    assert not outcome.ok
-    assert outcome.guilty
-    assert outcome.guilty.layer.startswith(guilty)
+    assert guilty(outcome).layer.startswith(blamed)
 
 
 def test_model_that_forgets_an_output() -> None:
     model = odd_layers.OneOutput(filled(build(pool=layers.MaxPooling2D(2, name="last"))))
     model.build((None, 8, 8, 3))
-    outcome = parity.layers(FILE, model)
-    assert not outcome.ok
-    assert outcome.guilty
-    assert outcome.guilty.layer.endswith("/last")  # in the model within
+    assert guilty(parity.layers(FILE, model)).layer.endswith("/last")  # in the model within
 
 
 def test_outputs_of_a_trace_are_the_model_s_own(tmp_path: Path) -> None:
@@ -141,18 +122,15 @@ def test_one_layer_called_twice_takes_one_weight() -> None:
 
 
 @pytest.mark.parametrize(
-    ("relu", "guilty"),
+    ("relu", "blamed"),
     [
         (lambda x: layers.Subtract()([x, x]), "subtract"),  # the pooling after it is right
         # The absolute value stands where the ReLU does and reads what the file does not have: the ReLU is missing.
         (lambda x: ops.absolute(layers.Subtract()([x, x])), "relu"),
     ],
 )
-def test_layer_that_did_not_get_the_originals_values_is_not_blamed(relu: Any, guilty: str) -> None:
-    outcome = parity.layers(FILE, filled(build(relu=relu)))
-    assert not outcome.ok
-    assert outcome.guilty
-    assert outcome.guilty.layer.startswith(guilty)
+def test_layer_that_did_not_get_the_originals_values_is_not_blamed(relu: Any, blamed: str) -> None:
+    assert guilty(parity.layers(FILE, filled(build(relu=relu)))).layer.startswith(blamed)
 
 
 def test_inputs_in_another_order() -> None:
@@ -160,9 +138,7 @@ def test_inputs_in_another_order() -> None:
     x, y = b.input((1, 4, 4, 2), "picture"), b.input((1, 4, 4, 3), "depth")
     file = converter.read(b.build(b.op("CONCATENATION", [x, y], [(1, 4, 4, 5)], ["all"], axis=3)))
     given = [keras.Input((4, 4, channels), name=name) for channels, name in ((3, "b"), (2, "a"))]
-    outcome = parity.layers(file, keras.Model(given, layers.Concatenate()(given[::-1])))
-    assert outcome.ok, outcome.guilty
-    assert outcome.findings == ()
+    assert_same(parity.layers(file, keras.Model(given, layers.Concatenate()(given[::-1]))))
 
 
 def test_pattern_that_leaves_nothing_out_is_an_error() -> None:
@@ -201,7 +177,7 @@ def test_module_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_model_that_cannot_be_saved_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file.tflite").write_bytes(conv_file())
     (tmp_path / "mine.py").write_text(
-        "from tests.odd_layers import NotSaved\n"
+        "from tests.tools.odd_layers import NotSaved\n"
         "from tests.parity.layerwise.test_other_peoples_models import build\n"
         "def model(): return build(front=NotSaved(float))\n"
     )

@@ -10,11 +10,11 @@ import pytest
 
 import converter
 import parity
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.keras import keras_runner
-from tests.lazy import keras
-from tests.models import NAMES, fresh, original, path, shared
-from tests.training import train_step
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import keras_runner
+from tests.tools.lazy import keras
+from tests.tools.models import NAMES, fresh, original, path, shared
+from tests.tools.training import train_step
 
 # What a user's own program would do: nothing of unlite but the layers is imported to load.
 RELOAD = """
@@ -23,7 +23,7 @@ import numpy as np
 import keras
 import converter.layers
 models = {path: keras.saving.load_model(path, safe_mode=True) for path in map(pathlib.Path, sys.argv[1:])}
-from parity.runners.keras import keras_runner
+from parity.runners.runtimes import keras_runner
 for path, model in models.items():
     np.savez(path.with_suffix(".out.npz"), *keras_runner(model)([np.load(path.with_suffix(".in.npy"))]))
 """
@@ -121,7 +121,6 @@ def test_load_gives_the_same_model(tmp_path: Path) -> None:
     name = "face_landmark_with_attention"
     model, inputs = shared(name), batch(name)
     converter.save(model, tmp_path / "model.keras")
-    for mine, theirs in zip(
-        keras_runner(model)(inputs), keras_runner(converter.load(tmp_path / "model.keras"))(inputs), strict=True
-    ):
+    loaded = converter.load(tmp_path / "model.keras")
+    for mine, theirs in zip(keras_runner(model)(inputs), keras_runner(loaded)(inputs), strict=True):
         assert mine.tobytes() == theirs.tobytes()

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
 import converter
 import parity
@@ -17,15 +16,13 @@ from converter.tflite.model import Model
 from converter.write.onnx import _unique, to_onnx
 from converter.write.writer import write
 from fixtures.builder import Builder
-from parity.inputs.seeded import seeded_inputs
+from parity.inputs import seeded_inputs
 from parity.outputs.compare import Verdict
-from parity.outputs.onnx import SIGMOID_ERROR, kernel_errors, verify_onnx
-from parity.outputs.verification import Truth, Verification
-from parity.runners.keras import keras_runner
-from parity.runners.onnx import OnnxRuntime
-from tests import models
-from tests.lazy import keras, ops
-from tests.onnx_files import first_kernel
+from parity.outputs.verification import SIGMOID_ERROR, Truth, Verification, kernel_errors, verify_onnx
+from parity.runners.runtimes import OnnxRuntime, keras_runner
+from tests.tools import models
+from tests.tools.files import change, first_kernel
+from tests.tools.lazy import keras, ops
 
 pytestmark = pytest.mark.one_setting
 
@@ -79,33 +76,27 @@ def test_onnx_runtime_computes_the_same(name: str) -> None:
         assert [(e.name, [d.dim_param or d.dim_value for d in e.type.tensor_type.shape.dim]) for e in ends] == expected
 
 
-def damaged(data: bytes, damage: Any) -> bytes:
-    """With one element of the first kernel changed."""
+def damaged(data: bytes, share: float) -> bytes:
+    """With one element of the first kernel off by this share of its range."""
+
+    def hurt(values: Any) -> Any:
+        values.flat[values.size // 2] += share * np.ptp(values)
+        return values
+
     model = onnx.load_from_string(data)
-    weight = first_kernel(model)
-    values = numpy_helper.to_array(weight).copy()
-    values.flat[values.size // 2] = damage(values)
-    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    change(first_kernel(model), hurt)
     return bytes(model.SerializeToString())
 
 
-def test_one_weight_off_by_a_thousandth_of_its_range(data: bytes) -> None:
-    hurt = damaged(data, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values))
-    assert Verdict.DIFFERS in verdicts(hurt)
-
-
-def test_one_nan(data: bytes) -> None:
-    hurt = damaged(data, lambda _: np.nan)
-    assert Verdict.NOT_FINITE in verdicts(hurt)
+@pytest.mark.parametrize(("damage", "expected"), [(1e-3, Verdict.DIFFERS), (np.nan, Verdict.NOT_FINITE)])
+def test_one_weight_off_by_a_thousandth_of_its_range_or_nan(damage: float, expected: Verdict, data: bytes) -> None:
+    assert expected in verdicts(damaged(data, damage))
 
 
 def test_outputs_swapped_or_missing(data: bytes) -> None:
     model = onnx.load_from_string(data)
     first, second = model.graph.output
-    for outputs, expected in (
-        ([second, first], [Verdict.OTHER_SHAPE] * 2),
-        ([first], [Verdict.OK, Verdict.ABSENT]),
-    ):
+    for outputs, expected in (([second, first], [Verdict.OTHER_SHAPE] * 2), ([first], [Verdict.OK, Verdict.ABSENT])):
         wrong = onnx.ModelProto()
         wrong.CopyFrom(model)
         del wrong.graph.output[:]
@@ -113,20 +104,23 @@ def test_outputs_swapped_or_missing(data: bytes) -> None:
         assert verdicts(wrong.SerializeToString()) == expected
 
 
-def test_other_weights_than_the_keras_model_has(data: bytes) -> None:
-    """The file that was exported before training goes on."""
+def changed() -> Any:
     model = models.fresh(NAME)
     model.layers[1].set_weights([values * np.float32(1.01) for values in model.layers[1].get_weights()])
+    return model
+
+
+def test_other_weights_than_the_keras_model_has(data: bytes) -> None:
+    """The file that was exported before training goes on."""
+    model = changed()
     trained = converter.read(write(models.original(NAME), model, "float32"))
     assert not checked(trained, model, data).ok
     assert checked(trained, model, to_onnx(models.original(NAME), model)).ok
 
 
 def test_a_keras_model_that_is_wrong_itself_is_no_measure(data: bytes) -> None:
-    model = models.fresh(NAME)
-    model.layers[1].set_weights([values * np.float32(1.01) for values in model.layers[1].get_weights()])
     with pytest.raises(ValueError, match="shows nothing"):
-        checked(models.original(NAME), model, data)
+        checked(models.original(NAME), changed(), data)
 
 
 def test_sigmoid_near_zero() -> None:

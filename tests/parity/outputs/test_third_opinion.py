@@ -10,20 +10,16 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
 from converter.tflite.variants import builtin_only
 from converter.write.writer import write
-from parity.inputs.seeded import seeded_inputs
+from parity.inputs import seeded_inputs
 from parity.outputs.compare import Verdict
-from parity.outputs.onnx import kernel_errors
-from parity.outputs.verification import agreement
-from parity.runners.keras import keras_runner
-from parity.runners.onnx import OnnxRuntime
+from parity.outputs.verification import agreement, kernel_errors
 from parity.runners.reference import Reference
-from parity.runners.types import Array, Run
-from tests import models
-from tests.onnx_files import first_kernel
+from parity.runners.runtimes import Array, OnnxRuntime, Run, keras_runner
+from tests.tools import models
+from tests.tools.files import change, first_kernel
 
 pytestmark = [
     pytest.mark.onnx,
@@ -34,19 +30,14 @@ pytestmark = [
 # tf2onnx has no operator for MediaPipe's, and leaves them in the graph under these names.
 CUSTOM = {
     "face_landmark_with_attention": {
-        "TFL_Landmarks2TransformMatrix",
-        "TFL_TransformLandmarks",
-        "TFL_TransformTensorBilinear",
+        f"TFL_{kind}" for kind in ("Landmarks2TransformMatrix", "TransformLandmarks", "TransformTensorBilinear")
     },
     "selfie_segmentation": {"TFL_Convolution2DTransposeBias"},
     "selfie_segmentation_landscape": {"TFL_Convolution2DTransposeBias"},
 }
 # A known fault of tf2onnx 1.17: it takes the values that a sparse constant stores for all that it has. The first
 # such constant's stored values and shape:
-SPARSE = {
-    "face_detection_full_range_sparse": (77, "(8,1,1,32)"),
-    "pose_detection": (96, "(16,1,1,24)"),
-}
+SPARSE = {"face_detection_full_range_sparse": (77, "(8,1,1,32)"), "pose_detection": (96, "(16,1,1,24)")}
 
 
 def as_tf2onnx_reads(data: bytes, folder: Path) -> bytes:
@@ -130,8 +121,7 @@ def test_third_opinion_can_dissent(tmp_path: Path) -> None:
     both = [models.original(name).graph.tensors[index].name for index in models.original(name).graph.outputs]
     data, model = as_tf2onnx_reads(readable_by_tf2onnx(name), tmp_path), models.fresh(name)
     hurt = onnx.load_from_string(data)
-    weight = first_kernel(hurt)
-    weight.CopyFrom(numpy_helper.from_array(scaled(numpy_helper.to_array(weight)), weight.name))
+    change(first_kernel(hurt), scaled)
     assert dissent(name, hurt.SerializeToString(), model) == {"LiteRT": both, "Keras": both}
 
     layer = model.get_layer("conv2d_5")

@@ -11,14 +11,14 @@ import converter
 import parity
 from converter.errors import VerificationImpossible
 from fixtures.builder import Builder
-from parity.inputs.seeded import RANGES, seeded_inputs
+from parity.inputs import RANGES, seeded_inputs
 from parity.outputs import verification
 from parity.outputs.compare import RELATIVE, SPREADS, Comparison, Verdict, compare
 from parity.outputs.verification import agreement
 from parity.runners.reference import Reference, nudged
-from parity.runners.types import Run
-from tests.lazy import keras, odd_layers
-from tests.models import fresh, original, shared
+from parity.runners.runtimes import Run
+from tests.tools.lazy import keras, odd_layers
+from tests.tools.models import fresh, original, shared
 
 NAME = "palm_detection_full"
 SENSITIVE = "pose_landmark_full"  # without a spread, its segmentation is off by a hundred times the limit
@@ -34,8 +34,13 @@ def change(model: Any, path: str, damage: Callable[[Any], float]) -> None:
     variable.assign(values)
 
 
+def by_a_thousandth(values: Any) -> float:
+    """Of the variable's range."""
+    return float(values.flat[values.size // 2] + 1e-3 * np.ptp(values))
+
+
 @pytest.mark.parametrize(
-    "path",
+    "variable",
     [
         "conv2d/kernel",
         "depthwise_conv2d_13/kernel",
@@ -44,9 +49,9 @@ def change(model: Any, path: str, damage: Callable[[Any], float]) -> None:
         "regressor_palm_8_NO_PRUNING/kernel",
     ],
 )
-def test_one_weight_off_by_a_thousandth_of_its_range(path: str) -> None:
+def test_one_weight_off_by_a_thousandth_of_its_range(variable: str) -> None:
     model = fresh(NAME)
-    change(model, path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values))
+    change(model, variable, by_a_thousandth)
     assert not parity.verify(original(NAME), model, seeds=1).ok
 
 
@@ -57,25 +62,18 @@ def test_one_nan() -> None:
     assert verdicts == {"Identity": Verdict.OK, "Identity_1": Verdict.NOT_FINITE}
 
 
-def test_outputs_swapped() -> None:
-    model = shared("iris_landmark")
-    swapped = keras.Model(model.input, model.outputs[::-1])
-    found = parity.verify(original("iris_landmark"), swapped, seeds=1)
-    assert verdicts(found.comparisons) == [Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
-
-
-def test_outputs_of_equal_shape_swapped() -> None:
-    model = shared("hand_landmark_full")
-    order = [0, 2, 1, 3]
-    swapped = keras.Model(model.input, [model.outputs[i] for i in order])
-    found = parity.verify(original("hand_landmark_full"), swapped, seeds=1)
-    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.DIFFERS, Verdict.DIFFERS, Verdict.OK]
-
-
-def test_an_output_is_missing() -> None:
-    model = shared("iris_landmark")
-    found = parity.verify(original("iris_landmark"), keras.Model(model.input, model.outputs[:1]), seeds=1)
-    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.ABSENT]
+@pytest.mark.parametrize(
+    ("which", "order", "expected"),
+    [
+        ("iris_landmark", [1, 0], [Verdict.OTHER_SHAPE] * 2),
+        ("hand_landmark_full", [0, 2, 1, 3], [Verdict.OK, Verdict.DIFFERS, Verdict.DIFFERS, Verdict.OK]),
+        ("iris_landmark", [0], [Verdict.OK, Verdict.ABSENT]),
+    ],
+    ids=["of_other_shape", "of_equal_shape", "missing"],
+)
+def test_outputs_swapped_or_missing(which: str, order: list[int], expected: list[Verdict]) -> None:
+    wrong = keras.Model(shared(which).input, [shared(which).outputs[i] for i in order])
+    assert verdicts(parity.verify(original(which), wrong, seeds=1).comparisons) == expected
 
 
 def test_another_window() -> None:
@@ -92,15 +90,13 @@ def test_another_window() -> None:
 def test_an_output_too_many() -> None:
     model = fresh("hand_recrop")
     double = keras.Model(model.input, [model.output, model.output * 2])
-    found = parity.verify(original("hand_recrop"), double, seeds=1)
-    assert verdicts(found.comparisons) == [Verdict.OK, Verdict.EXTRA]
+    assert verdicts(parity.verify(original("hand_recrop"), double, seeds=1).comparisons) == [Verdict.OK, Verdict.EXTRA]
 
 
 def test_a_model_that_mixes_up_its_batch() -> None:
     """One at a time it is right."""
     mixed = odd_layers.MixesBatch(fresh("hand_recrop"))
-    found = parity.verify(original("hand_recrop"), mixed, seeds=1)
-    assert verdicts(found.comparisons) == [Verdict.MIXES_BATCH]
+    assert verdicts(parity.verify(original("hand_recrop"), mixed, seeds=1).comparisons) == [Verdict.MIXES_BATCH]
 
 
 def test_a_candidate_with_another_input() -> None:
@@ -205,15 +201,13 @@ def test_nudged_inputs_are_one_rounding_away() -> None:
 
 def test_what_a_runtime_is_known_to_be_off_by_comes_on_top() -> None:
     candidate = REFERENCE + np.float32(1e-4)
-    assert compare("t", candidate, REFERENCE, OTHER_KERNELS).verdict is Verdict.DIFFERS
-    assert compare("t", candidate, REFERENCE, OTHER_KERNELS, kernel_error=9e-5).verdict is Verdict.DIFFERS
-    assert compare("t", candidate, REFERENCE, OTHER_KERNELS, kernel_error=1e-4).verdict is Verdict.OK
+    for error, expected in ((0.0, Verdict.DIFFERS), (9e-5, Verdict.DIFFERS), (1e-4, Verdict.OK)):
+        assert compare("t", candidate, REFERENCE, OTHER_KERNELS, kernel_error=error).verdict is expected
 
 
 def test_absence_and_other_shapes_never_pass() -> None:
-    assert compare("t", None, REFERENCE, REFERENCE).verdict is Verdict.ABSENT
-    assert compare("t", REFERENCE[:1], REFERENCE, REFERENCE).verdict is Verdict.OTHER_SHAPE
-    assert compare("t", REFERENCE[..., None], REFERENCE, REFERENCE).verdict is Verdict.OTHER_SHAPE
+    made = [compare("t", each, REFERENCE, REFERENCE) for each in (None, REFERENCE[:1], REFERENCE[..., None])]
+    assert verdicts(made) == [Verdict.ABSENT, Verdict.OTHER_SHAPE, Verdict.OTHER_SHAPE]
 
 
 def test_nothing_compared_is_not_a_success() -> None:
@@ -234,9 +228,7 @@ def test_before_a_model_is_called_wrong_its_input_is_rounded_otherwise(monkeypat
     assert found.ok, found.as_dict()
     assert any(comparison.spread > 0 for comparison in found.comparisons)  # of what would differ
     model = fresh(SENSITIVE)
-    change(
-        model, model.trainable_variables[0].path, lambda values: values.flat[values.size // 2] + 1e-3 * np.ptp(values)
-    )
+    change(model, model.trainable_variables[0].path, by_a_thousandth)
     assert not parity.verify(original(SENSITIVE), model, seeds=1).ok
     monkeypatch.setattr(Reference, "nudged", lambda self, inputs: self.plain(inputs))
     assert not parity.verify(original(SENSITIVE), shared(SENSITIVE), seeds=1).ok

@@ -14,8 +14,8 @@ import pytest
 
 from converter.errors import OutputNotWritten
 from parity.report.html import write_html
-from tests.browser import browser
-from tests.html_pages import HOSTILE, a_report, maps_of
+from tests.tools.browser import browser
+from tests.tools.html_pages import HOSTILE, a_report, maps_of
 
 MB = 1_000_000
 

@@ -9,16 +9,17 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import converter
 from converter.match.canonical import network_of_blueprint
-from converter.passes.activations import unfused
+from converter.match.network import Network
+from converter.passes.activations import split_activations
 from converter.passes.storage import fold_storage
 from converter.rebuild.model import make_layer
 from converter.tflite.edit import Editable
-from converter.tflite.model import Graph, Op
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.litert import LiteRT
-from parity.runners.tracing import TracedReference
-from tests import models
-from tests.spread import assert_within_spread
+from converter.tflite.model import Graph, Model, Op
+from parity.inputs import seeded_inputs
+from parity.runners.reference import TracedReference
+from parity.runners.runtimes import LiteRT
+from tests.tools import models
+from tests.tools.spread import assert_within_spread
 
 pytestmark = pytest.mark.one_setting
 
@@ -29,11 +30,7 @@ PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 def alone(data: bytes, number: int, op: Op) -> Callable[[Callable[[int], Any]], Any]:
     """One operator as a model of its own, in which no memory can be shared."""
     file = Editable(memoryview(data))
-    inputs = [
-        index
-        for index in op.inputs
-        if index is not None and file.model.buffers[file.graph.tensors[index].buffer].data is None
-    ]
+    inputs = [index for index in op.inputs if index is not None and not _is_constant(file, index)]
     makers = {int(o): n for n, other in enumerate(file.graph.operators) for o in other.outputs}
     needed = [makers[index] for index in inputs if index in makers and _gives_constant(file, makers[index])]
     file.graph.operators = [file.graph.operators[n] for n in (*needed, number)]
@@ -52,9 +49,12 @@ def alone(data: bytes, number: int, op: Op) -> Callable[[Callable[[int], Any]], 
     return run
 
 
+def _is_constant(file: Editable, index: int) -> bool:
+    return file.model.buffers[file.graph.tensors[index].buffer].data is not None
+
+
 def _gives_constant(file: Editable, number: int) -> bool:
-    op = file.graph.operators[number]
-    return all(file.model.buffers[file.graph.tensors[index].buffer].data is not None for index in op.inputs)
+    return all(_is_constant(file, index) for index in file.graph.operators[number].inputs)
 
 
 def computing(graph: Graph) -> list[Op]:
@@ -95,13 +95,18 @@ def test_tensors_are_wrong_without_preserving_them() -> None:
     assert len(wrong_tensors(preserve=False, resolver=OpResolverType.BUILTIN)) > 30
 
 
+def traced(model: Model) -> tuple[Network, TracedReference, list[Any]]:
+    """The file's network, what runs it, and what to feed."""
+    network = network_of_blueprint(converter.blueprint(model.graph))
+    return network, TracedReference(model, network), seeded_inputs(model.graph, 1)[0]
+
+
 @pytest.mark.parametrize("name", [NAME, "hand_landmark_lite"])
 def test_traced_tensors_are_what_each_operator_computes(name: str) -> None:
     """Also where fused activations were split off (hand_landmark_lite)."""
     model = models.original(name)
-    network = network_of_blueprint(converter.blueprint(model.graph))
-    (inputs,) = seeded_inputs(model.graph, 1)[:1]
-    trace = TracedReference(model, network).trace(inputs)
+    _, reference, inputs = traced(model)
+    trace = reference.trace(inputs)
     values: dict[int, Any] = {v.tensor: array for v, array in trace.items() if v.tensor is not None}
     values[model.graph.inputs[0]] = inputs[0]
     for op in computing(model.graph):
@@ -112,10 +117,9 @@ def test_traced_tensors_are_what_each_operator_computes(name: str) -> None:
 
 def test_values_before_fused_activations_are_traced() -> None:
     model = models.original("hand_landmark_lite")
-    _, split = unfused(model.data)
-    network = network_of_blueprint(converter.blueprint(model.graph))
-    (inputs,) = seeded_inputs(model.graph, 1)[:1]
-    trace = TracedReference(model, network).trace(inputs)
+    _, split = split_activations(model.data)
+    network, reference, inputs = traced(model)
+    trace = reference.trace(inputs)
     assert len(split) == sum(value.tensor is None for value in trace) > 0
     for node in network.nodes:
         if node.kind == "activation" and node.inputs[0].tensor is None:
@@ -137,10 +141,7 @@ def test_spread_is_small_but_there() -> None:
 
     What it is on the right ones, the processor says: far less than the bound.
     """
-    model = models.original(NAME)
-    network = network_of_blueprint(converter.blueprint(model.graph))
-    reference = TracedReference(model, network)
-    (inputs,) = seeded_inputs(model.graph, 1)[:1]
+    network, reference, inputs = traced(models.original(NAME))
     trace = reference.trace(inputs)
     spreads = reference.spread(inputs, trace)
     shares = [spreads[node.outputs[0]] / np.ptp(trace[node.outputs[0]]) for node in network.nodes]

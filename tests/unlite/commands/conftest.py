@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.siblings import siblings_file
+from tests.tools.files import siblings_file
 
 MODULE = """
 import keras

@@ -9,18 +9,16 @@ import pytest
 
 import converter
 import parity
-from tests.commands import check_refused, left_behind, process, run
-from tests.lazy import keras
-from tests.odd_files import odd, quantized, two
+from tests.tools.commands import check_refused, document, left_behind, output, process
+from tests.tools.files import odd, quantized, two
+from tests.tools.lazy import keras
 
 pytestmark = pytest.mark.one_setting
 
 
 def test_writes_a_model_that_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "convert", "file.tflite")
-    assert code == 0
-    assert "same as the original on 16 seeded inputs" in out
-    assert "wrote file.keras: 5 layers, 234 parameters" in out
+    says = ["same as the original on 16 seeded inputs", "wrote file.keras: 5 layers, 234 parameters"]
+    output(capsys, "convert", "file.tflite", says=says)
     assert left_behind() == {"file.keras"}
     assert parity.verify("file.tflite", converter.load("file.keras")).ok
 
@@ -75,23 +73,19 @@ def test_model_that_does_not_agree(
         return model
 
     monkeypatch.setattr(converter, "convert", wrong)
-    code, out, _ = run(capsys, "convert", "file.tflite", *as_json)
-    assert code == 1
-    if as_json:
-        verification = json.loads(out)["verification"]
-        assert (verification["ok"], verification["outputs"][0]["verdict"]) == (False, "differs")
-        assert verification["outputs"][0]["error"] > verification["outputs"][0]["limit"]
-    else:
-        assert "NOT the same as the original" in out
+    if not as_json:
+        output(capsys, "convert", "file.tflite", says="NOT the same as the original", exit_code=1)
+        return
+    verification = document(capsys, "convert", "file.tflite", exit_code=1)["verification"]
+    assert (verification["ok"], verification["outputs"][0]["verdict"]) == (False, "differs")
+    assert verification["outputs"][0]["error"] > verification["outputs"][0]["limit"]
 
 
 def test_without_verifying(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "verify", lambda *_, **__: pytest.fail("it was verified"))
-    code, out, _ = run(capsys, "convert", "file.tflite", "--no-verify", "-o", "other.keras")
-    assert code == 0
-    assert "not verified" in out
+    output(capsys, "convert", "file.tflite", "--no-verify", "-o", "other.keras", says="not verified")
     assert left_behind() == {"other.keras"}
-    assert json.loads(run(capsys, "convert", "file.tflite", "--no-verify", "--json")[1])["verification"] is None
+    assert document(capsys, "convert", "file.tflite", "--no-verify")["verification"] is None
 
 
 def test_as_json_in_a_process_of_its_own() -> None:

@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import models
-from tests.commands import run
+from tests.tools import models
+from tests.tools.commands import output
 from unlite.commands.demo import find_hands
 
 
 def test_demo_ends_with_both_models_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "demo", "-o", "demo")
-    assert code == 0
+    out = output(capsys, "demo", "-o", "demo")
     assert out.count("palm with score 0.") == out.count("same: 1 found by both") == 3
     with Image.open("demo/hands.png") as drawn:
         assert drawn.height > drawn.width > 900

@@ -1,6 +1,5 @@
 """`unlite detect`: what it prints, which exit code, and what it leaves behind."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from converter.surgery.heads import replace_classes
 from converter.surgery.inputs import resize_input
 from fixtures.builder import Builder
 from fixtures.pictures import picture
-from tests import models
-from tests.commands import check_refused, run
-from tests.lazy import architectures
-from tests.networks import transferred
+from tests.tools import models
+from tests.tools.commands import check_refused, document, output, run
+from tests.tools.lazy import architectures
+from tests.tools.networks import transferred
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
 
 MINE = """
@@ -46,17 +45,14 @@ def colours(path: str) -> set[Any]:
 def test_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "detect", "far_40.png", "none.png")
     assert (code, err) == (0, "")
-    assert "far_40.png  640×640  1 found" in out
-    assert "middle base" in out
-    assert "0.959" in out
-    assert "none.png  640×480  nothing found" in out
+    for part in ("far_40.png  640×640  1 found", "middle base", "0.959", "none.png  640×480  nothing found"):
+        assert part in out
 
 
 def test_json_is_in_pixels(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "detect", "face.png", "--model", "face_detection_short_range", "--json")
-    document = json.loads(out)
-    assert (code, document["detector"]) == (0, "face short range")
-    (row,) = document["pictures"][0]["detections"]
+    made = document(capsys, "detect", "face.png", "--model", "face_detection_short_range")
+    assert made["detector"] == "face short range"
+    (row,) = made["pictures"][0]["detections"]
     assert 150 < row["box"]["left"] < 200
     assert 180 < row["keypoints"]["right eye"][0] < row["keypoints"]["left eye"][0] < 260
 
@@ -64,8 +60,7 @@ def test_json_is_in_pixels(capsys: pytest.CaptureFixture[str]) -> None:
 def test_converted_model_finds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(models.shared("palm_detection_full"), "palm.keras")
     given = ["--model", "palm.keras", "--against", "palm_detection_full"]
-    code, out, _ = run(capsys, "detect", "far_40.png", "far_25.png", *given, "--draw", "drawn")
-    assert code == 0
+    out = output(capsys, "detect", "far_40.png", "far_25.png", *given, "--draw", "drawn")
     assert out.count("same: 1 found by both, at most ") == 2
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["far_25.png", "far_40.png"]
     assert BOX in colours("drawn/far_40.png")
@@ -77,13 +72,11 @@ def test_model_that_finds_less_is_told_and_drawn(capsys: pytest.CaptureFixture[s
     wrong.set_weights(transferred("palm_192")[0].get_weights())
     converter.save(wrong, "wrong.keras")
     given = ["--model", "wrong.keras", "--against", "palm_detection_full"]
-    code, out, _ = run(capsys, "detect", "far_25.png", *given, "--draw", "far.png")
-    assert code == 1
-    assert "differs: 1 only by the second" in out
+    says = "differs: 1 only by the second"
+    output(capsys, "detect", "far_25.png", *given, "--draw", "far.png", says=says, exit_code=1)
     assert ALONE in colours("far.png")
-    code, out, _ = run(capsys, "detect", "far_40.png", *given, "--draw", "near.png", "--json")
-    assert code == 1
-    apart = json.loads(out)["pictures"][0]["difference"]
+    made = document(capsys, "detect", "far_40.png", *given, "--draw", "near.png", exit_code=1)
+    apart = made["pictures"][0]["difference"]
     assert (apart["only_first"], apart["only_second"]) == ([], [])
     assert apart["largest_difference"]["keypoint"] > 1e-3
     assert MOVED in colours("near.png")
@@ -91,28 +84,20 @@ def test_model_that_finds_less_is_told_and_drawn(capsys: pytest.CaptureFixture[s
 
 def test_hand_landmarks(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--landmarks", "hand_landmark_full", "--draw", "hand.png"]
-    code, out, _ = run(capsys, "detect", "far_40.png", *given)
-    assert code == 0
-    assert "right hand, 0.9" in out
-    code, out, _ = run(capsys, "detect", "far_40.png", *given[:2], "--json")
-    (hand,) = json.loads(out)["pictures"][0]["hands"]
+    output(capsys, "detect", "far_40.png", *given, says="right hand, 0.9")
+    (hand,) = document(capsys, "detect", "far_40.png", *given[:2])["pictures"][0]["hands"]
     assert hand["detection"] == 0
     assert np.shape(hand["landmarks"]) == (21, 3)
     assert 100 < min(x for x, _, _ in hand["landmarks"]) < max(x for x, _, _ in hand["landmarks"]) < 540
-    code, out, _ = run(capsys, "detect", "far_40.png", *given, "--against", "palm_detection_full")
-    assert code == 0
+    output(capsys, "detect", "far_40.png", *given, "--against", "palm_detection_full")
     assert BONE in colours("hand.png")  # beside another model as well
 
 
 def test_detector_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("mine.toml").write_text(MINE)
-    code, out, _ = run(capsys, "detect", "far_40.png", "--detector", "mine.toml", "--json")
-    assert code == 0
-    assert json.loads(out)["detector"] == "palms of mine"
-    assert json.loads(out)["pictures"][0]["detections"] == []  # 0.96 is not enough there
-    Path("mine.toml").write_text(MINE.replace("0.97", "0.9"))
-    code, out, _ = run(capsys, "detect", "far_40.png", "--detector", "mine.toml", "--json")
-    assert (code, len(json.loads(out)["pictures"][0]["detections"])) == (0, 1)
+    for min_score, count in (("0.97", 0), ("0.9", 1)):  # 0.96 is not enough at first
+        Path("mine.toml").write_text(MINE.replace("0.97", min_score))
+        made = document(capsys, "detect", "far_40.png", "--detector", "mine.toml")
+        assert (made["detector"], len(made["pictures"][0]["detections"])) == ("palms of mine", count)
 
 
 def test_frames_of_a_video_are_drawn_under_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,25 +107,21 @@ def test_frames_of_a_video_are_drawn_under_their_numbers(capsys: pytest.CaptureF
     for name in ("far_40", "far_25"):
         writer.write(picture(name)[..., ::-1])
     writer.release()
-    code, out, _ = run(capsys, "detect", "clip.avi", "--draw", "drawn")
-    assert code == 0
-    assert "clip.avi #2  640×640  1 found" in out
+    output(capsys, "detect", "clip.avi", "--draw", "drawn", says="clip.avi #2  640×640  1 found")
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["clip-00001.png", "clip-00002.png"]
 
 
 def test_pictures_of_the_same_name_do_not_overwrite_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     Path("other").mkdir()
     Image.fromarray(picture("none")).save("other/none.png")
-    assert run(capsys, "detect", "none.png", "other/none.png", "--draw", "drawn")[0] == 0
+    output(capsys, "detect", "none.png", "other/none.png", "--draw", "drawn")
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["none-2.png", "none.png"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 900), (5, 3)])
 def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (width, height), (200, 150, 130)).save("tiny.png")
-    code, out, _ = run(capsys, "detect", "tiny.png", "--draw", "drawn.png")
-    assert code == 0
-    assert f"tiny.png  {width}×{height}  nothing found" in out
+    output(capsys, "detect", "tiny.png", "--draw", "drawn.png", says=f"tiny.png  {width}×{height}  nothing found")
     with Image.open("drawn.png") as drawn:
         assert max(drawn.size) >= 300
 
@@ -188,13 +169,10 @@ def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("design", ["joint", "gated"])
 def test_new_classes_start_by_detecting_as_before(design: Any, capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(replace_classes(models.shared("palm_detection_full"), 7, design), "seven.keras")
-    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "seven.keras", "--against", "palm_detection_full")
-    assert code == 0
-    assert "same: 1 found by both" in out
+    given = ("--model", "seven.keras", "--against", "palm_detection_full")
+    output(capsys, "detect", "far_40.png", *given, says="same: 1 found by both")
 
 
 def test_model_with_a_larger_input_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(resize_input(models.shared("palm_detection_full"), 256, 256), "large.keras")
-    code, out, _ = run(capsys, "detect", "far_40.png", "--model", "large.keras")
-    assert code == 0
-    assert "1 found" in out
+    output(capsys, "detect", "far_40.png", "--model", "large.keras", says="1 found")

@@ -1,6 +1,5 @@
 """`unlite export`: what it prints, which exit code, and what it leaves behind."""
 
-import json
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,15 @@ import converter
 from converter.surgery.heads import replace_classes
 from converter.surgery.inputs import widen_input
 from fixtures.builder import Builder
-from tests import models
-from tests.commands import check_refused, run
-from tests.lazy import keras
+from tests.tools import models
+from tests.tools.commands import check_refused, document, output, run
+from tests.tools.lazy import keras
+from tests.tools.spread import assert_bit_equal
 
 pytestmark = pytest.mark.one_setting
 
 NAME = "face_detection_short_range"
+LIKE = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +30,8 @@ def converted(folder: Path) -> None:
 
 
 def test_unchanged_model_is_the_original_again(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
-    assert code == 0
-    assert "same as the model on 16 seeded inputs" in out
-    assert "wrote new.tflite: the original, byte for byte" in out
+    says = ["same as the model on 16 seeded inputs", "wrote new.tflite: the original, byte for byte"]
+    output(capsys, *LIKE, says=says)
     assert Path("new.tflite").read_bytes() == Path("file.tflite").read_bytes()
 
 
@@ -41,46 +40,39 @@ def test_changed_model_says_what_float16_rounds_off(capsys: pytest.CaptureFixtur
     layer = model.layers[1]
     layer.set_weights([np.float32(1.0007) * values for values in layer.get_weights()])
     converter.save(model, "changed.keras")
-    code, out, _ = run(capsys, "export", "changed.keras", "--like", NAME)
-    assert code == 0
-    assert "classificators: storage rounds off up to" in out
-    assert "wrote changed.tflite: the original's graph with the model's weights" in out
+    wrote = "wrote changed.tflite: the original's graph with the model's weights"
+    output(capsys, "export", "changed.keras", "--like", NAME, says=["classificators: storage rounds off up to", wrote])
     old, new = models.original(NAME), converter.read("changed.tflite")
     assert abs(len(new.data) - len(old.data)) < 0.01 * len(old.data)
     back = converter.convert(new).layers[1]
-    for before, after in zip(layer.get_weights(), back.get_weights(), strict=True):
-        np.testing.assert_array_equal(before.astype(np.float16).astype(np.float32), after)
+    assert_bit_equal(back.get_weights(), [w.astype(np.float16).astype(np.float32) for w in layer.get_weights()])
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "--dtype", "float16", "--json")
-    made = json.loads(out)
-    assert (code, made["ok"], made["unchanged"], made["output"]) == (0, True, False, "file.tflite")
+    made = document(capsys, "export", "file.keras", "--like", "file.tflite", "--dtype", "float16")
+    assert (made["ok"], made["unchanged"], made["output"]) == (True, False, "file.tflite")
     assert made["verification"]["ok"]
     assert len(made["rounding"]) == 1
 
 
 def test_model_from_a_function_without_verification(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.py").write_text("import keras\nbuild = lambda: keras.models.load_model('file.keras')\n")
-    code, out, _ = run(capsys, "export", "mine.py:build", "--like", "file.tflite", "--no-verify")
-    assert (code, "same as" in out) == (0, False)
+    assert "same as" not in output(capsys, "export", "mine.py:build", "--like", "file.tflite", "--no-verify")
     assert Path("build.tflite").exists()
 
 
 def test_builtin_only(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(models.shared("selfie_segmentation"), "selfie.keras")
-    code, out, _ = run(capsys, "export", "selfie.keras", "--like", "selfie_segmentation", "--builtin-only")
-    assert code == 0
+    arguments = ("export", "selfie.keras", "--like", "selfie_segmentation", "--builtin-only")
+    output(capsys, *arguments, says="wrote selfie.tflite: the original's graph")
     assert "Convolution2DTransposeBias" not in str(converter.read("selfie.tflite").graph.ops)
-    assert "wrote selfie.tflite: the original's graph" in out
 
 
 def test_new_head_is_spliced_in_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(replace_classes(models.shared(NAME), 7), "seven.keras")
-    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME)
-    assert code == 0
-    assert "changed: classificator_8: kernel has shape (1, 1, 88, 14), the file has (1, 1, 88, 2)" in out
-    assert "and new operators for what has changed" in out
+    changed = "changed: classificator_8: kernel has shape (1, 1, 88, 14), the file has (1, 1, 88, 2)"
+    says = [changed, "and new operators for what has changed"]
+    output(capsys, "export", "seven.keras", "--like", NAME, says=says)
     assert [shape[-1] for shape in converter.convert("seven.tflite").output_shape] == [16, 7]
 
 
@@ -89,15 +81,12 @@ def test_changes_that_reach_every_output_have_to_be_allowed(capsys: pytest.Captu
     arguments = ("export", "wide.keras", "--like", NAME)
     check_refused(capsys, *arguments, message="conv2d: kernel has shape (5, 5, 4, 24), the file has (5, 5, 3, 24)")
     check_refused(capsys, *arguments, message="; --allow-changes writes the model as it is")
-    code, out, _ = run(capsys, "export", "wide.keras", "--like", NAME, "--allow-changes", "--json")
-    made = json.loads(out)
-    assert (code, made["ok"], len(made["changes"])) == (0, True, 2)
+    made = document(capsys, *arguments, "--allow-changes")
+    assert (made["ok"], len(made["changes"])) == (True, 2)
 
 
 def test_without_an_original(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "export", "file.keras", "-o", "new.tflite")
-    assert code == 0
-    assert "wrote new.tflite: a graph of its own" in out
+    output(capsys, "export", "file.keras", "-o", "new.tflite", says="wrote new.tflite: a graph of its own")
 
 
 def test_layer_without_operators_goes_through_keras(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,9 +95,8 @@ def test_layer_without_operators_goes_through_keras(capsys: pytest.CaptureFixtur
     first = keras.layers.Flatten(name="second_by_name")(keras.ops.cumsum(x, axis=1))
     model = keras.Model(inputs, [first, keras.layers.GlobalAveragePooling2D(name="a_mean")(x)])
     converter.save(model, "odd.keras")
-    code, out, _ = run(capsys, "export", "odd.keras")
-    assert code == 0
-    assert "no TFLite operator is known here for Cumsum; Keras's own LiteRT export wrote the whole file" in out
+    says = "no TFLite operator is known here for Cumsum; Keras's own LiteRT export wrote the whole file"
+    output(capsys, "export", "odd.keras", says=says)
     graph = converter.read("odd.tflite").graph
     assert [graph.tensors[i].name for i in (*graph.inputs, *graph.outputs)] == ["picture", "second_by_name", "a_mean"]
     check_refused(capsys, "export", "odd.keras", "--dtype", "float16", message="stores float32 only")
@@ -144,53 +132,40 @@ def test_what_keras_exports_with_control_flow_cannot_be_compared(capsys: pytest.
     Path("odd.py").write_text(ODD)
     check_refused(capsys, "export", "odd.py:recurrent", message="but cannot be compared")
     check_refused(capsys, "export", "odd.py:recurrent", message="hint: --no-verify writes it")
-    code, _, _ = run(capsys, "export", "odd.py:recurrent", "--no-verify")
-    assert (code, Path("recurrent.tflite").exists()) == (0, True)
+    output(capsys, "export", "odd.py:recurrent", "--no-verify")
+    assert Path("recurrent.tflite").exists()
 
 
 @pytest.mark.quantize
 def test_int8(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("seen.npy", np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32))
-    arguments = ("export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "int8")
-    code, out, _ = run(capsys, *arguments, "--representative", "seen.npy")
-    assert code == 0
-    assert "the ranges of activations come from 4 inputs" in out
-    assert "storage rounds off up to" in out
-    kinds = {tensor.storage.dtype for tensor in converter.read("new.tflite").graph.tensors if tensor.storage}
-    assert "INT8" in kinds
+    says = ["the ranges of activations come from 4 inputs", "storage rounds off up to"]
+    output(capsys, *LIKE, "--dtype", "int8", "--representative", "seen.npy", says=says)
+    assert "INT8" in {t.storage.dtype for t in converter.read("new.tflite").graph.tensors if t.storage}
 
 
 @pytest.mark.quantize
 def test_dynamic_range_says_on_what_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(
-        capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite", "--dtype", "dynamic"
-    )
-    assert code == 0
-    assert "measured on random numbers; --representative" in out
+    output(capsys, *LIKE, "--dtype", "dynamic", says="measured on random numbers; --representative")
 
 
 @pytest.mark.quantize
 def test_int8_with_custom_operators_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    b, rng = Builder(), np.random.default_rng(0)
-    weights = [b.constant(rng.normal(size=shape).astype(np.float32)) for shape in ((8, 3, 3, 16), (8,))]
-    x = b.op("CONV_2D", [b.input((1, 8, 8, 16)), *weights], [(1, 8, 8, 8)], ["conv"], padding=0, strideW=1, strideH=1)
+    b = Builder()
+    x = b.conv(b.input((1, 8, 8, 16)), (8, 3, 3, 16), "conv")
     options = struct.pack("<6i", 1, 2, 2, 2, 2, 0)
-    ends = b.op("MaxPoolingWithArgmax2D", x, [(1, 4, 4, 8), (1, 4, 4, 8)], ["largest", "where"], custom=options)
+    ends = b.op("MaxPoolingWithArgmax2D", [x], [(1, 4, 4, 8), (1, 4, 4, 8)], ["largest", "where"], custom=options)
     Path("custom.tflite").write_bytes(b.build(ends[:1]))
     converter.save(converter.convert("custom.tflite"), "custom.keras")
     arguments = ["export", "custom.keras", "--like", "custom.tflite", "--dtype", "dynamic", "-o", "new.tflite"]
-    code, out, err = run(capsys, *arguments)
-    assert code == 0, err
-    assert "not measured: LiteRT has no kernel for MaxPoolingWithArgmax2D" in out
+    output(capsys, *arguments, says="not measured: LiteRT has no kernel for MaxPoolingWithArgmax2D")
     assert "INT8" in {tensor.dtype for tensor in converter.read("new.tflite").graph.tensors}
 
 
 def test_onnx(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(replace_classes(models.shared(NAME), 7, "gated"), "seven.keras")
-    code, out, _ = run(capsys, "export", "seven.keras", "--like", NAME, "--onnx")
-    assert code == 0
-    assert "same as the model on 16 seeded inputs (ONNX Runtime)" in out
-    assert "wrote seven.onnx: a graph of its own" in out
+    says = ["same as the model on 16 seeded inputs (ONNX Runtime)", "wrote seven.onnx: a graph of its own"]
+    output(capsys, "export", "seven.keras", "--like", NAME, "--onnx", says=says)
     import onnx
 
     ends = onnx.load("seven.onnx").graph.output
@@ -236,8 +211,5 @@ def test_export_that_does_not_agree_is_not_written(
 
     place = Writer.placed
     monkeypatch.setattr(Writer, "placed", exchanged)
-    code, out, _ = run(capsys, "export", "file.keras", "--like", "file.tflite", "-o", "new.tflite")
-    assert code == 1
-    assert "NOT the same as the model" in out
-    assert "nothing was written" in out
+    output(capsys, *LIKE, says=["NOT the same as the model", "nothing was written"], exit_code=1)
     assert not Path("new.tflite").exists()

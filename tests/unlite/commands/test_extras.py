@@ -14,14 +14,14 @@ from converter.detectors.letterbox import whole
 from converter.errors import MissingBackend
 from converter.extras import EXTRAS, importing
 from converter.write.quantize import quantize
-from fixtures.siblings import siblings_file
 from parity.candidates.onnx import OnnxCandidate
 from parity.report.html import write_html
-from parity.runners.onnx import OnnxRuntime
-from tests.commands import check_refused, left_behind, process, run
+from parity.runners.runtimes import OnnxRuntime
+from tests.tools.commands import check_refused, left_behind, process, run
+from tests.tools.files import siblings_file
 from unlite.cost.plot import write_plot
 from unlite.detection.images import frames
-from unlite.detection.sampling import sample
+from unlite.detection.pipeline import sample
 
 pytestmark = pytest.mark.one_setting
 
@@ -66,11 +66,7 @@ def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_command_that_needs_it(
-    module: str,
-    arguments: list[str],
-    what: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    module: str, arguments: list[str], what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = extra_of(module)
     hide(module, monkeypatch)
@@ -118,9 +114,8 @@ def test_extras_bring_what_is_said() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     listed = {extra: {name(text) for text in texts} for extra, texts in project["optional-dependencies"].items()}
     features = listed.keys() - BACK_ENDS - {"all"}
-    assert {extra: set(packages.values()) for extra, packages in EXTRAS.items() if extra != "tensorflow"} == {
-        extra: listed[extra] for extra in features
-    }
+    brought = {extra: set(packages.values()) for extra, packages in EXTRAS.items() if extra != "tensorflow"}
+    assert brought == {extra: listed[extra] for extra in features}
     assert project["optional-dependencies"]["all"] == [f"unlite[{','.join(sorted(features))}]"]
     optional = {package for packages in listed.values() for package in packages}
     assert optional.isdisjoint(map(name, project["dependencies"]))

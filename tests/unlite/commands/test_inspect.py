@@ -1,14 +1,13 @@
 """`unlite inspect`: what it prints, and what it does without."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from fixtures.builder import Builder
-from tests import models
-from tests.commands import process, run
-from tests.odd_files import odd, two
+from tests.tools import models
+from tests.tools.commands import document, output, process, run
+from tests.tools.files import odd, two
 
 pytestmark = pytest.mark.one_setting
 
@@ -21,9 +20,7 @@ def test_real_model(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "inspect", "--json", str(models.path("palm_detection_full")))
-    summary = json.loads(out)
-    assert code == 0
+    summary = document(capsys, "inspect", str(models.path("palm_detection_full")))
     assert summary["inputs"] == [{"name": "input_1", "shape": [1, 192, 192, 3], "dtype": "FLOAT32"}]
     assert [entry["shape"] for entry in summary["outputs"]] == [[1, 2016, 18], [1, 2016, 1]]
     assert summary["operators"]["CONV_2D"] == 35
@@ -34,23 +31,18 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_lists_what_cannot_be_converted(capsys: pytest.CaptureFixture[str]) -> None:
     Path("odd.tflite").write_bytes(odd())
-    code, out, _ = run(capsys, "inspect", "odd.tflite")
-    assert code == 0
-    assert "cannot be converted" in out
-    assert "op #0 CUMSUM: this op has no Keras equivalent" in out
-    assert "op #1 Wobble: this custom op has no Keras equivalent" in out
-    code, out, _ = run(capsys, "inspect", "odd.tflite", "--json")
-    summary = json.loads(out)
-    assert code == 0
+    reasons = ["op #0 CUMSUM: this op has no Keras equivalent", "op #1 Wobble: this custom op has no Keras equivalent"]
+    output(capsys, "inspect", "odd.tflite", says=["cannot be converted", *reasons])
+    summary = document(capsys, "inspect", "odd.tflite")
     assert summary["custom_operators"] == {"Wobble": 1}
     assert [reason.split(":")[0] for reason in summary["unsupported"]] == ["op #0 CUMSUM", "op #1 Wobble"]
 
 
 def test_several_subgraphs(capsys: pytest.CaptureFixture[str]) -> None:
     Path("two.tflite").write_bytes(two())
-    code, out, _ = run(capsys, "inspect", "two.tflite", "--json")
-    assert (code, json.loads(out)["subgraphs"]) == (0, 2)
-    assert "2 subgraphs" in json.loads(out)["unsupported"][0]
+    summary = document(capsys, "inspect", "two.tflite")
+    assert summary["subgraphs"] == 2
+    assert "2 subgraphs" in summary["unsupported"][0]
 
 
 def test_names_are_neither_cut_in_a_pipe_nor_taken_for_markup() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import check_refused, process
+from tests.tools.commands import check_refused, process
 from unlite.commands.main import VERBS, in_options, main
 
 pytestmark = pytest.mark.one_setting

@@ -1,36 +1,30 @@
 """`unlite parity`: what it prints, which exit code, and what it leaves behind."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from parity.candidates.saved_traces import SavedTrace
-from tests.commands import check_refused, left_behind, run
-from tests.lazy import keras
+from tests.tools.commands import check_refused, document, left_behind, output
+from tests.tools.lazy import keras
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "parity", "file.tflite", "mine.py:right", "--json")
-    assert (code, json.loads(out)["ok"]) == (1, False)  # random weights
+    assert not document(capsys, "parity", "file.tflite", "mine.py:right", exit_code=1)["ok"]  # random weights
 
 
 def test_trace_html_and_inputs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "transfer", "file.tflite", "mine.py:right", "-o", "out.keras")[0] == 0
+    output(capsys, "transfer", "file.tflite", "mine.py:right", "-o", "out.keras")
     picture = np.linspace(0, 1, 192, dtype=np.float32).reshape(8, 8, 3)
     np.save("picture.npy", picture)
     arguments = ["--inputs", "picture.npy", "--save-trace", "trace.npz", "--html", "report.html", "--all"]
-    code, out, _ = run(capsys, "parity", "file.tflite", "out.keras", *arguments)
-    assert code == 0
-    assert "4 tensors, 1 inputs" in out
-    assert all(name in out for name in ("left", "right", "add", "end"))
+    says = ["4 tensors, 1 inputs", "left", "right", "add", "end"]
+    output(capsys, "parity", "file.tflite", "out.keras", *arguments, says=says)
     assert left_behind() == {"out.keras", "picture.npy", "trace.npz", "report.html"}
     (given,) = SavedTrace(Path("trace.npz")).inputs
     np.testing.assert_array_equal(given, picture[None, None])  # one input, one picture
-    code, out, _ = run(capsys, "parity", "file.tflite", "trace.npz")
-    assert code == 0
-    assert "1 inputs" in out
+    output(capsys, "parity", "file.tflite", "trace.npz", says="1 inputs")
 
 
 @pytest.mark.parametrize(

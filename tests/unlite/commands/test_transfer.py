@@ -1,38 +1,33 @@
 """`unlite transfer`: what it prints, which exit code, and what it leaves behind."""
 
-import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 import converter
-from tests.commands import check_refused, left_behind, run
-from tests.lazy import keras
+from tests.tools.commands import check_refused, document, left_behind, output
+from tests.tools.spread import assert_bit_equal
+
+COMPARE = ("parity", "file.tflite", "out.keras")
+
+
+def transfer(capsys: pytest.CaptureFixture[str], name: str, *arguments: str, **expected: Any) -> str:
+    """Into what a function of the module makes; what is printed."""
+    return output(capsys, "transfer", "file.tflite", f"mine.py:{name}", *arguments, **expected)
 
 
 def test_transfer_writes_a_model_that_agrees(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "transfer", "file.tflite", "mine.py:right", "-o", "out.keras")
-    assert code == 0
-    assert "6 variables matched: 6 by name" in out
-    assert "wrote out.keras" in out
-    assert "same: " in out
-    code, out, _ = run(capsys, "parity", "file.tflite", "out.keras")
-    assert code == 0
-    assert out.startswith("same: ")
+    transfer(capsys, "right", "-o", "out.keras", says=["6 variables matched: 6 by name", "wrote out.keras", "same: "])
+    assert output(capsys, *COMPARE).startswith("same: ")
 
 
 def test_wrong_model_is_not_written_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "transfer", "file.tflite", "mine.py:with_relu", "-o", "out.keras")
-    assert code == 1
-    assert "end is wrong: the file has no relu here" in out
-    assert "--no-verify writes" in out
+    says = ["end is wrong: the file has no relu here", "--no-verify writes"]
+    transfer(capsys, "with_relu", "-o", "out.keras", says=says, exit_code=1)
     assert left_behind() == set()
-    code, _, _ = run(capsys, "transfer", "file.tflite", "mine.py:with_relu", "-o", "out.keras", "--no-verify")
-    assert code == 0
-    code, out, _ = run(capsys, "parity", "file.tflite", "out.keras", "--no-audit")
-    assert code == 1
-    assert "end is wrong: off by up to" in out
+    transfer(capsys, "with_relu", "-o", "out.keras", "--no-verify")
+    output(capsys, *COMPARE, "--no-audit", says="end is wrong: off by up to", exit_code=1)
 
 
 def test_gaps_are_listed_and_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,41 +36,26 @@ def test_gaps_are_listed_and_nothing_is_written(capsys: pytest.CaptureFixture[st
 
 def test_heads_left_out_on_purpose(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--allow-unfed", "end", "--allow-unfed", "end/*"]
-    code, out, _ = run(capsys, "transfer", "file.tflite", "mine.py:seven", "-o", "out.keras", *arguments)
-    assert code == 0
-    assert "same as far as it goes" in out
-    code, out, _ = run(capsys, "parity", "file.tflite", "out.keras")
-    assert code == 1  # it is not the same model
+    transfer(capsys, "seven", "-o", "out.keras", *arguments, says="same as far as it goes")
+    output(capsys, *COMPARE, exit_code=1)  # it is not the same model
     written, converted = converter.load("out.keras"), converter.convert("file.tflite")
     for name in ("left", "right"):  # what was not left out has arrived
-        for made, truth in zip(written.get_layer(name).weights, converted.get_layer(name).weights, strict=True):
-            np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (made, truth)))
+        assert_bit_equal(written.get_layer(name).get_weights(), converted.get_layer(name).get_weights())
 
 
 def test_starter_table_leads_to_a_transfer(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "transfer", "file.tflite", "mine.py:nameless", "--write-overrides", "table.toml")
-    assert code == 0
-    assert "wrote table.toml: 2 rows to be filled in" in out
-    text = Path("table.toml").read_text()
-    rows = text.split("[[override]]")
-    Path("table.toml").write_text(
-        "[[override]]" + rows[1].replace('variable = ""\nwhy = ""', 'variable = "a/kernel"\nwhy = "first"')
-    )
-    code, out, _ = run(
-        capsys, "transfer", "file.tflite", "mine.py:nameless", "--overrides", "table.toml", "-o", "out.keras"
-    )
-    assert code == 0
-    assert "2 by override" in out
-    code, out, _ = run(capsys, "parity", "file.tflite", "out.keras", "--overrides", "table.toml")
-    assert code == 0
+    transfer(capsys, "nameless", "--write-overrides", "table.toml", says="wrote table.toml: 2 rows to be filled in")
+    row = Path("table.toml").read_text().split("[[override]]")[1]
+    filled = row.replace('variable = ""\nwhy = ""', 'variable = "a/kernel"\nwhy = "first"')
+    Path("table.toml").write_text(f"[[override]]{filled}")
+    transfer(capsys, "nameless", "--overrides", "table.toml", "-o", "out.keras", says="2 by override")
+    output(capsys, *COMPARE, "--overrides", "table.toml")
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "transfer", "file.tflite", "mine.py:with_relu", "--json")
-    document = json.loads(out)
-    assert code == 1
-    assert document["parity"]["guilty"]["layer"] == "end"
-    assert document["assignments"][0]["matched_by"] == "name"
+    made = document(capsys, "transfer", "file.tflite", "mine.py:with_relu", exit_code=1)
+    assert made["parity"]["guilty"]["layer"] == "end"
+    assert made["assignments"][0]["matched_by"] == "name"
 
 
 @pytest.mark.parametrize(

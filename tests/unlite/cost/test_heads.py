@@ -1,7 +1,7 @@
 """Heads: what is measured, and what follows from it. The numbers are made up: no test waits for a clock."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,17 +16,20 @@ from converter import detectors
 from converter.errors import BadHead, BadInput, MissingRuntime
 from converter.surgery.heads import Design, replace_classes
 from converter.tflite.variants import cut_at
-from parity.inputs.seeded import seeded_inputs
-from parity.runners.litert import LiteRT
-from tests.models import NAMES, original, shared
+from converter.write.writer import write
+from parity.inputs import seeded_inputs
+from parity.runners.runtimes import LiteRT
+from tests.tools.models import NAMES, original, shared
+from tests.tools.spread import assert_bit_equal
 from unlite.cost import bench as heads_bench
 from unlite.cost import measure as heads
+from unlite.cost import runtimes
 from unlite.cost import verdict as heads_verdict
 from unlite.cost.latency import Contender, Timings
 from unlite.cost.plot import write_plot
 from unlite.cost.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from unlite.cost.verdict import Heads
-from unlite.detection.decoding import decode, regressors_and_logits, suppress
+from unlite.detection.pipeline import decode, regressors_and_logits, suppress
 
 pytestmark = pytest.mark.one_setting
 
@@ -60,29 +63,23 @@ def variants(designs: tuple[Design, ...], classes: tuple[int, ...]) -> tuple[hea
     return tuple(VARIANTS_OF(bench(), designs, classes))
 
 
-def made_up(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float]) -> None:
-    """Let contenders take so long, all others the detector's ten milliseconds."""
+def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float], **settings: Any) -> Heads:
+    """Of the face detector, whose designs take so long, and all others the detector's ten milliseconds."""
+    times = SECONDS | dict(milliseconds)
+
+    def seconds(name: str) -> float:
+        return MS * times.get(name, DECODING if name.endswith("decoding") else 10.0)
 
     def interleave(contenders: Mapping[str, Contender], **_: Any) -> Timings:
-        times = SECONDS | dict(milliseconds)
-        return Timings(
-            {
-                name: (MS * times.get(name, DECODING if name.endswith("decoding") else 10.0),) * ROUNDS
-                for name in contenders
-            }
-        )
+        return Timings({name: (seconds(name),) * ROUNDS for name in contenders})
+
+    def same(_: Any, designs: Sequence[Design], classes: Sequence[int], __: Any) -> tuple[heads_bench.Variant, ...]:
+        return variants(tuple(designs), tuple(classes))
 
     monkeypatch.setattr(heads, "interleave", interleave)
     # The same detectors for all of these tests, which do not run them.
     monkeypatch.setattr(heads_bench.Bench, "of", lambda *_: bench())
-    monkeypatch.setattr(
-        heads_bench.Bench, "variants", lambda _, designs, classes, __: variants(tuple(designs), tuple(classes))
-    )
-
-
-def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float], **settings: Any) -> Heads:
-    """Of the face detector, whose designs take so long."""
-    made_up(monkeypatch, milliseconds)
+    monkeypatch.setattr(heads_bench.Bench, "variants", same)
     idle = {"litert": Runtime("nothing runs", lambda _: lambda _: [])}
     return heads.measure(original(FACE), **({"runtimes": idle, "classes": (1, 3)} | settings))
 
@@ -112,8 +109,8 @@ def test_stages_and_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recommends_the_fastest_with_the_most_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    others = {"joint 1": 8.0, "joint 3": 14.0, "gated 3": 13.0, "two_stage 3": 9.0}
-    found = measured(monkeypatch, others | {"bottleneck 3": 12.0})
+    times = {"joint 1": 8.0, "joint 3": 14.0, "gated 3": 13.0, "two_stage 3": 9.0, "bottleneck 3": 12.0}
+    found = measured(monkeypatch, times)
     assert (found.best.design, found.best.classes) == ("bottleneck", 3)
     assert "For 3 classes in litert, take bottleneck: 12.80 ms" in found.recommendation
     assert "each further class costs 1.0000 ms" in found.recommendation
@@ -197,11 +194,9 @@ def test_backbone_ends_where_the_heads_begin(name: str) -> None:
     whole, part = LiteRT(model.data, "plain", keep=found), LiteRT(cut, "plain")
     (inputs,) = seeded_inputs(model.graph, 1)[:1]
     whole.run(inputs)
-    for index, made in zip(found, part.run(inputs), strict=True):
-        np.testing.assert_array_equal(whole.tensor(index), made)
-    before, after = (
-        sum(op.kind == "CONV_2D" for op in graph.ops) for graph in (model.graph, converter.read(cut).graph)
-    )
+    assert_bit_equal(part.run(inputs), map(whole.tensor, found))
+    graphs = (model.graph, converter.read(cut).graph)
+    before, after = (sum(op.kind == "CONV_2D" for op in graph.ops) for graph in graphs)
     assert before - after == {"face_detection_full_range_sparse": 2, "pose_detection": 6}.get(name, 4)
 
 
@@ -221,12 +216,11 @@ def test_decoding_gets_as_many_candidates_as_is_said(design: str) -> None:
     assert [output.shape[2] for output in outputs[1:]] == {"joint": [7], "gated": [1, 7], "two_stage": [1]}[design]
 
 
+QUANTIZED = [name for name, runtime in RUNTIMES.items() if runtime.extra == "quantize"]
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.quantize if each.extra == "quantize" else ())
-        for name, each in RUNTIMES.items()
-    ],
+    "name", [pytest.param(name, marks=pytest.mark.quantize if name in QUANTIZED else ()) for name in RUNTIMES]
 )
 def test_every_runtime_runs_the_model(name: str) -> None:
     unchanged = bench().unchanged
@@ -244,7 +238,7 @@ def test_every_runtime_runs_the_model(name: str) -> None:
 def test_the_second_stage_runs_too() -> None:
     model = replace_classes(shared(FACE), 3, "two_stage")
     example = [np.zeros((1, 64, 64, 3), np.float32)]
-    subject = Subject(model, heads_bench._stored(None, model), example)
+    subject = Subject(model, lambda dtype: write(None, model, dtype), example)
     (made,) = RUNTIMES["litert"].make(subject)(example)
     assert made.shape == (1, 3)
 
@@ -253,20 +247,18 @@ def test_naive_export_leaves_weights_variables() -> None:
     """What makes it slow: weights read when it runs, PReLU in five pieces."""
     import keras
 
-    from unlite.cost import naive
-
     layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.PReLU(shared_axes=[1, 2])]
     model, example = keras.Sequential(layers), [np.ones((1, 8, 8, 3), np.float32)]
     model.layers[-1].set_weights([np.full((1, 1, 4), 0.25, np.float32)])
     kinds = {}
-    for export in (naive.export_unset, naive.export_set, naive.export_constant):
+    for export in (runtimes.export_unset, runtimes.export_set, runtimes.export_constant):
         graph = converter.read(export(model, example)).graphs[0]
         kinds[export] = sorted(op.kind for op in graph.ops if op.kind != "CALL_ONCE")
-    assert kinds[naive.export_unset] == kinds[naive.export_set]
-    assert kinds[naive.export_set].count("READ_VARIABLE") == 3
-    assert "PRELU" not in kinds[naive.export_set]
-    assert kinds[naive.export_constant] == ["CONV_2D", "PRELU"]
-    made = LiteRT(naive.export_set(model, example), "xnnpack").run(example)
+    assert kinds[runtimes.export_unset] == kinds[runtimes.export_set]
+    assert kinds[runtimes.export_set].count("READ_VARIABLE") == 3
+    assert "PRELU" not in kinds[runtimes.export_set]
+    assert kinds[runtimes.export_constant] == ["CONV_2D", "PRELU"]
+    made = LiteRT(runtimes.export_set(model, example), "xnnpack").run(example)
     np.testing.assert_allclose(made[0], np.asarray(model(example[0])), rtol=1e-5, atol=1e-5)
 
 

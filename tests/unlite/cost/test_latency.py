@@ -64,13 +64,8 @@ def test_ends_when_time_is_up_but_not_before_the_fewest_rounds() -> None:
 
 def test_progress_says_how_far() -> None:
     machine, told = Machine(), list[tuple[int, int]]()
-    interleave(
-        {"a": machine.contender("a", 1.0)},
-        rounds=100,
-        seconds=10,
-        clock=machine.clock,
-        progress=lambda *said: told.append(said),
-    )
+    only = {"a": machine.contender("a", 1.0)}
+    interleave(only, rounds=100, seconds=10, clock=machine.clock, progress=lambda *said: told.append(said))
     assert [done for done, _ in told] == list(range(1, 11))
     assert all(done <= expected <= 11 for done, expected in told)
 

@@ -7,12 +7,11 @@ import numpy as np
 
 from fixtures.detection_cases import detector_of, rows, split
 from fixtures.pictures import FAR, NAMES, picture
-from parity.runners.keras import keras_runner
-from tests.lazy import architectures
-from tests.networks import transferred
+from parity.runners.runtimes import keras_runner
+from tests.tools.lazy import architectures
+from tests.tools.networks import transferred
 from tests.unlite.detection.test_golden import CLOSE, golden
-from unlite.detection.decoding import Detections
-from unlite.detection.pipeline import detect
+from unlite.detection.pipeline import Detections, detect
 
 MODEL = "palm_detection_full"
 PICTURES = [f"far_{round(100 * scale):02}" for scale in FAR]

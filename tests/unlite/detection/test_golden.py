@@ -7,20 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from converter.detectors.anchors import anchors
 from converter.detectors.letterbox import Region, letterbox, whole
-from converter.detectors.table import find
+from converter.detectors.table import anchors, find
 from fixtures.detection_cases import HANDS, MODELS, RANDOM, STEP, asked, detector_of, digest, raw_tensors, rows, split
 from fixtures.make_golden import FOLDER
 from fixtures.pictures import NAMES, picture
 from parity.outputs.compare import RELATIVE, SPREADS
-from parity.runners.keras import keras_runner
-from parity.runners.types import Run
-from tests import models
-from unlite.detection.decoding import decode, regressors_and_logits, suppress
+from parity.runners.runtimes import Run, keras_runner
+from tests.tools import models
 from unlite.detection.landmarks import PRESENT, Hand, find_landmarks, hand_region, hands_of
-from unlite.detection.pipeline import Trace, detect
-from unlite.detection.sampling import Pixels
+from unlite.detection.pipeline import Pixels, Trace, decode, detect, regressors_and_logits, suppress
 
 # Boxes, keypoints and scores: as a share of the picture. MediaPipe's own two kernel sets are up to 2.2e-6 apart.
 CLOSE = 1e-5

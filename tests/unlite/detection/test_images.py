@@ -29,13 +29,9 @@ def test_colours_come_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "RGBA", "I;16"])
 def test_other_modes_become_rgb(mode: str, tmp_path: Path) -> None:
     levels = np.where(GREY > 128, 255, 0).astype(np.uint8)  # what every mode can hold
-    grey = Image.fromarray(levels)
-    deep = {"I;16": np.uint16}
-    image = (
-        Image.fromarray(levels.astype(deep[mode]) * 257)
-        if mode in deep
-        else grey.convert(mode, dither=Image.Dither.NONE)
-    )
+    image = Image.fromarray(levels)
+    deep = Image.fromarray(levels.astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else image.convert(mode, dither=Image.Dither.NONE)
     made = load_picture(saved(tmp_path, image, "picture.tiff"))
     np.testing.assert_array_equal(made, np.repeat(levels[..., None], 3, axis=2))
 

@@ -7,13 +7,10 @@ from converter.detectors.table import find
 from fixtures.detection_cases import MODELS, detector_of, in_order, raw_tensors, rows
 from fixtures.pictures import NAMES, picture
 from parity.outputs.compare import Verdict, compare
-from parity.runners.keras import keras_runner
-from parity.runners.litert import LiteRT
-from parity.runners.types import Run
-from tests.models import original, path, shared
+from parity.runners.runtimes import LiteRT, Run, keras_runner
+from tests.tools.models import original, path, shared
 from tests.unlite.detection.test_golden import CLOSE
-from unlite.detection.decoding import decode, regressors_and_logits, suppress
-from unlite.detection.pipeline import detect
+from unlite.detection.pipeline import decode, detect, regressors_and_logits, suppress
 
 pytestmark = pytest.mark.mediapipe
 

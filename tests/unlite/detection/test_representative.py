@@ -9,13 +9,13 @@ import converter
 from converter import detectors
 from converter.errors import BadInput, BadPicture
 from fixtures.builder import Builder
-from fixtures.siblings import siblings_file
-from parity.runners.litert import LiteRT
-from tests import models
-from unlite.detection.drawn import DrawnHand, draw
+from parity.runners.runtimes import LiteRT
+from tests.tools import models
+from tests.tools.files import siblings_file
+from unlite.detection.drawing import DrawnHand, draw
 from unlite.detection.finder import Finder
+from unlite.detection.images import load_representative
 from unlite.detection.pipeline import detect
-from unlite.detection.representative import load_representative
 
 PALM = "palm_detection_lite"
 SIBLINGS = converter.read(siblings_file("left", "right"))  # takes 1×8×8×3

@@ -9,12 +9,11 @@ from converter.detectors.letterbox import Padding, Region, letterbox, whole
 from converter.detectors.table import Detector, find
 from converter.errors import BadDetector
 from fixtures.detection_cases import raw_tensors
-from parity.report.console import make_console
+from parity.report.text import make_console
 from unlite.commands.detect import show
-from unlite.detection.decoding import Detections, decode, regressors_and_logits, remove_letterbox, suppress
 from unlite.detection.finder import as_rows, difference
 from unlite.detection.landmarks import hand_region, hands_of
-from unlite.detection.sampling import sample
+from unlite.detection.pipeline import Detections, decode, regressors_and_logits, remove_letterbox, sample, suppress
 
 TINY = Detector("tiny", 8, 12, (4,), 0.0, 0.5, ("nose",))  # 2×3 cells, one anchor each
 
@@ -118,11 +117,10 @@ def test_sampling_takes_pixels_as_they_are() -> None:
 
 
 def test_hand_region_points_up() -> None:
-    palm = detections((0.4, 0.4, 0.2, 0.1), scores=(1,))
     points = np.full((1, 7, 2), 0.5, np.float32)
     points[0, 0], points[0, 2] = (0.3, 0.5), (0.7, 0.5)  # fingers to the right
-    picture = np.zeros((100, 200, 3), np.uint8)
-    region = hand_region(Detections(palm.boxes_xywh, points, palm.scores, palm.classes), picture)
+    palm = replace(detections((0.4, 0.4, 0.2, 0.1), scores=(1,)), keypoints_xy=points)
+    region = hand_region(palm, np.zeros((100, 200, 3), np.uint8))
     assert region.rotation == pytest.approx(np.pi / 2)
     assert (region.width, region.height) == pytest.approx((40 * 2.6, 40 * 2.6))
     assert (region.x, region.y) == pytest.approx((105, 45))  # half a palm's height towards the fingers

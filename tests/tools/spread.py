@@ -4,7 +4,7 @@ A kernel that grew by a zero slice or by channels may be summed in another order
 version and the processor to say. So only what runs the same kernels on the same shapes is compared bit for bit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,10 +12,9 @@ import numpy as np
 
 from converter.tflite.model import Model
 from parity.outputs.compare import Verdict, compare
-from parity.runners.keras import keras_runner
 from parity.runners.reference import Reference
-from parity.runners.types import Array, Run
-from tests import models
+from parity.runners.runtimes import Array, Run, keras_runner
+from tests.tools import models
 
 Inputs = Sequence[list[Array]]
 
@@ -49,6 +48,12 @@ def _remembered(run: Run) -> Run:
 def mapped(run: Run, change: Callable[[list[Array]], list[Array]]) -> Run:
     """The run with something done to its outputs."""
     return lambda inputs: change(run(inputs))
+
+
+def assert_bit_equal(made: Iterable[Any], expected: Iterable[Any]) -> None:
+    """As many arrays, of the same shapes and types, and equal in every element."""
+    for a, b in zip(made, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
 
 
 def assert_within_spread(new: Run, right: Sequence[Run], inputs: Inputs) -> None:

@@ -8,15 +8,8 @@ HOSTILE = "</script><script>document.title = 'broken'</script>;/conv2d \"Ü\""
 
 
 def statistics(error: float | None, verdict: str = "ok") -> dict[str, Any]:
-    return {
-        "verdict": verdict,
-        "max_abs": error,
-        "mean_abs": error,
-        "relative": error,
-        "cosine": None if error is None else 1.0,
-        "share_out": 0.0,
-        "non_finite": 0 if error is not None else 3,
-    }
+    made: dict[str, Any] = {"verdict": verdict} | dict.fromkeys(("max_abs", "mean_abs", "relative"), error)
+    return made | {"cosine": None if error is None else 1.0, "share_out": 0.0, "non_finite": 3 if error is None else 0}
 
 
 def a_report(*, ok: bool = False, tensors: int = 12) -> dict[str, Any]:

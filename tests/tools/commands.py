@@ -1,9 +1,12 @@
 """Run `unlite`, in this process or in one of its own."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,22 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     code = main(list(arguments))
     captured = capsys.readouterr()
     return code, captured.out, captured.err
+
+
+def output(
+    capsys: pytest.CaptureFixture[str], *arguments: str, says: str | Sequence[str] = (), exit_code: int = 0
+) -> str:
+    """What a command prints that ends with this exit code and says all of this."""
+    code, out, err = run(capsys, *arguments)
+    assert code == exit_code, err
+    for part in [says] if isinstance(says, str) else says:
+        assert part in out
+    return out
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str, exit_code: int = 0) -> Any:
+    """The JSON that a command prints."""
+    return json.loads(output(capsys, *arguments, "--json", exit_code=exit_code))
 
 
 def check_refused(capsys: pytest.CaptureFixture[str], *arguments: str, message: str, exit_code: int = 2) -> None:
@@ -40,5 +59,5 @@ def left_behind() -> set[str]:
 def process(*arguments: str, code: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
     """One command, or other code, in a process of its own."""
     command = [sys.executable, *(("-c", code) if code else ("-m", "unlite")), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)

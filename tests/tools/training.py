@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.lazy import keras, ops
+from tests.tools.lazy import keras, ops
 
 
 def loss_of(outputs: Any) -> Any:

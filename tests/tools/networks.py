@@ -11,8 +11,9 @@ from converter.match.transfer import Plan, make_plan, transfer
 from converter.tflite.model import Model
 from fixtures.blazepalm_file import blaze_palm_file
 from parity.layerwise.original import Original, run_original
-from tests import models
-from tests.lazy import architectures, keras, layers
+from parity.layerwise.results import Guilty, ParityReport
+from tests.tools import models
+from tests.tools.lazy import architectures, keras, layers
 
 # The models of `fixtures.architectures`, which take a file's weights.
 TRANSFERS = ("blaze_palm", "blaze_face", "palm_192")
@@ -58,11 +59,24 @@ def randomized(model: Any, seed: int = 0) -> Any:
 
 
 def siblings(first: str | None = "left", second: str | None = "right", **end: Any) -> Any:
-    """The layers of `fixtures.siblings`, by these names; `end` are other settings of the last one."""
+    """The layers of `tests.tools.files`, by these names; `end` are other settings of the last one."""
     inputs = keras.Input((8, 8, 3))
     both = [layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in (first, second)]
     settings = {"filters": 2, "kernel_size": 1, "name": "end"} | end
     return keras.Model(inputs, layers.Conv2D(**settings)(layers.Add(name="total")(both)))
+
+
+def guilty(outcome: ParityReport) -> Guilty:
+    """What a report blames, which has to say that something is wrong."""
+    assert not outcome.ok
+    assert outcome.guilty
+    return outcome.guilty
+
+
+def assert_same(outcome: ParityReport) -> None:
+    """A report finds nothing, neither in what is computed nor in the settings."""
+    assert outcome.ok, outcome.guilty
+    assert outcome.findings == ()
 
 
 def assert_agrees(file: Any, model: Any, seeds: int = 2) -> None:

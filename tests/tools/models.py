@@ -56,11 +56,7 @@ LENDERS: list["Shared"] = []
 
 
 class Shared:
-    """Keras models that are built once, and that no test may change.
-
-    Args:
-        build: Gives a new one for a name.
-    """
+    """Keras models that are built once, by what gives a new one for a name, and that no test may change."""
 
     def __init__(self, build: Callable[[Any], Any]) -> None:
         self._build = build
@@ -87,7 +83,7 @@ class Shared:
 
 def _fingerprint(model: Any) -> int:
     """Of everything that a test could change: settings, what is trainable, weights."""
-    from tests.lazy import keras
+    from tests.tools.lazy import keras
 
     found = zlib.crc32(repr([layer.get_config() for layer in model.layers]).encode())
     for variable in model.variables:

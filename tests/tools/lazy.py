@@ -5,11 +5,7 @@ from typing import Any
 
 
 class Lazy:
-    """A module, by name.
-
-    Args:
-        name: As in `import`.
-    """
+    """A module, by its name in `import`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -22,4 +18,4 @@ class Lazy:
 
 keras, layers, ops = Lazy("keras"), Lazy("keras.layers"), Lazy("keras.ops")
 own_layers, architectures, mutants = Lazy("converter.layers"), Lazy("fixtures.architectures"), Lazy("fixtures.mutants")
-odd_layers = Lazy("tests.odd_layers")
+odd_layers = Lazy("tests.tools.odd_layers")

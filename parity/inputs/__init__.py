@@ -1,1 +1,0 @@
-"""What models are run on: random numbers, or arrays from a file."""
