@@ -34,6 +34,8 @@ def lower(op: Op, graph: Graph) -> list[Step]:
     known = records.operator(op.kind).lower
     if known is None:
         raise view.unsupported(f"this {'custom ' * op.is_custom}op has no Keras equivalent here")
+    if not op.inputs or len(op.outputs) != records.operator(op.kind).results:
+        raise MalformedModel(f"{op} has {len(op.inputs)} inputs and {len(op.outputs)} outputs")
     for tensor in (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index is not None):
         if tensor.dtype != "FLOAT32" and (tensor.storage is None or tensor.dtype not in CONSTANT_TYPES):
             raise view.unsupported(f"{tensor} is {tensor.dtype}; only float32 graphs can be trained")

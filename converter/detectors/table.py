@@ -73,16 +73,20 @@ def known() -> tuple[Detector, ...]:
     return tuple(_parse(text, "detectors.toml"))
 
 
-@cache
 def anchors(detector: Detector) -> "NDArray[np.float32]":
     """Centres of the anchors as shares of the input, [N, 2] (x, y); their width and height are 1.
 
     Read-only: the same array for whoever asks.
     """
+    return _anchors(detector.grids)
+
+
+@cache
+def _anchors(grids: tuple[tuple[int, int, int], ...]) -> "NDArray[np.float32]":
     import numpy as np
 
     made = []
-    for rows, columns, count in detector.grids:
+    for rows, columns, count in grids:
         y, x = (((np.arange(n) + 0.5) / n).astype(np.float32) for n in (rows, columns))
         centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
         made.append(np.repeat(centres, count, axis=0))

@@ -70,7 +70,8 @@ class ResizeNearest(_Resize):
     """The nearest pixel, with the arguments of `ResizeBilinear`: below the place, with `align_corners` rounded."""
 
     def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
-        places = self._places(x.shape[axis], size) + np.float32(0.5 if self.align_corners else 0)
+        # In float64, lest the half round up what is just below it.
+        places = self._places(x.shape[axis], size) + np.float64(0.5 if self.align_corners else 0)
         return ops.take(x, np.minimum(np.floor(places), x.shape[axis] - 1).astype("int32"), axis=axis)
 
 

@@ -7,12 +7,13 @@ every change: such names decide between candidates that the graph leaves open, n
 import re
 
 from converter.match.network import Network, Pair
-from converter.ops import LAYERS
 from converter.ops.forms import Node
 
 # Names that Keras (and the exporters) give by themselves: they count, they do not tell.
-_BY_KERAS = "|".join(layer.automatic_name for layer in LAYERS.values())
-_COUNTED = re.compile(rf"^({_BY_KERAS}|prelu|conv|depthwise|layer|tf_?\w*)(_\d+)?$")
+_COUNTED = re.compile(
+    r"^(conv2d|depthwise_conv2d|conv2d_transpose|separable_conv2d|dense|p_re_lu|prelu|batch_normalization|conv|"
+    r"depthwise|layer|re_lu|activation|add|max_pooling2d|average_pooling2d|concatenate|reshape|tf_?\w*)(_\d+)?$"
+)
 _NUMBER = re.compile(r"_?(\d+)$")
 
 

@@ -1,8 +1,8 @@
 """One form for both sides of a comparison: what the file computes, and what somebody's Keras model computes.
 
 Keras has several ways to say the same: an activation as an argument or as a layer, padding as an argument or as
-a layer, a separable convolution as one layer or two. `converter.ops` undoes these choices; what is left
-is a `Network` of nodes with comparable kinds and settings. Pure data.
+a layer, a separable convolution as one layer or two. `converter.ops` and `converter.passes` undo these
+choices; what is left is a `Network` of nodes with comparable kinds and settings. Pure data.
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from math import inf
 
 from converter.ops.forms import Emission, OpView, Part, Step, View, Weight, activation_parts
 from converter.ops.forms.layouts import reshaped
@@ -16,6 +17,7 @@ def _function(step: Step, **settings: float) -> Callable[[OpView], list[Step]]:
     """How to read an operator that is one layer, as long as it has these settings."""
 
     def lower(op: OpView) -> list[Step]:
+        op.alone()
         for name, value in settings.items():
             if op.option(name) != value:
                 raise op.unsupported(f"{name} is {op.option(name)}, and {step.config['activation']} has {value}")
@@ -29,6 +31,14 @@ def softmax(op: OpView) -> list[Step]:
     if len(op.computed(0).shape) < 2:
         raise op.unsupported("it normalizes along the batch axis")
     return _function(_named("softmax"), beta=1.0)(op)
+
+
+def leaky_relu(op: OpView) -> list[Step]:
+    """x, or alpha · x where negative."""
+    op.alone()
+    if not 0 <= op.option("alpha") < inf:
+        raise op.unsupported(f"its slope is {op.option('alpha')}; Keras's LeakyReLU takes 0 and more")
+    return [Step("LeakyReLU", {"negative_slope": op.option("alpha")})]
 
 
 def prelu(op: OpView) -> list[Step]:
@@ -113,7 +123,7 @@ record(
     _unary("HARD_SWISH", "hard_silu"),
     _unary("ELU", "elu"),
     Operator("GELU", _function(_named("gelu"), approximate=False), "GeluOptions"),
-    Operator("LEAKY_RELU", lambda op: [Step("LeakyReLU", {"negative_slope": op.option("alpha")})], "LeakyReluOptions"),
+    Operator("LEAKY_RELU", leaky_relu, "LeakyReluOptions"),
     Operator("SOFTMAX", softmax, "SoftmaxOptions"),
     Layer(
         "Activation",

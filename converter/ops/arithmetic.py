@@ -52,7 +52,7 @@ def _number(e: Emission) -> int:
     given = [arg for arg in e.node.origin.args if isinstance(arg, (int, float, np.ndarray, np.generic))]
     if len(e.inputs) != 1 or len(given) != 1:
         raise e.unknown(f"of {len(e.inputs)} computed operands")
-    return e.weight("value", np.asarray(given[0], np.float32))
+    return e.weight("value", np.atleast_1d(np.asarray(given[0], np.float32)))
 
 
 def _emit_batch_norm(e: Emission) -> None:

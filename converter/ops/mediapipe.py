@@ -125,8 +125,8 @@ def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
     return operands[0].size * prod(operands[1].shape[:3])
 
 
-def _record(name: str, lower: Callable[[OpView], list[Step]], layer: str = "") -> None:
-    record(Kind(layer or name), Operator(name, lower, one_way=KEPT), Layer(layer or name))
+def _record(name: str, lower: Callable[[OpView], list[Step]], layer: str = "", results: int = 1) -> None:
+    record(Kind(layer or name), Operator(name, lower, results=results, one_way=KEPT), Layer(layer or name))
 
 
 KEPT = "new files have builtin operators only, which every runtime has; in its own file it stays as it is"
@@ -134,7 +134,7 @@ record(
     None,  # the kind is that of TRANSPOSE_CONV, which is written in its place
     Operator("Convolution2DTransposeBias", convolution_2d_transpose_bias, "", _multiply_adds, one_way=KEPT),
 )
-_record("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d)
+_record("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d, results=2)
 _record("MaxUnpooling2D", max_unpooling_2d)
 _record("Landmarks2TransformMatrix", landmarks_to_transform_matrix, "LandmarksToTransformMatrix")
 _record("TransformTensorBilinear", transform_tensor_bilinear)

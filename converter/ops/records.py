@@ -23,6 +23,7 @@ class Operator:
         lower: The Keras layers that it is, as a chain; None: it cannot be read.
         options: The schema's table of its settings; empty: it has none.
         multiply_adds: Operands and result → how many; None: it has no inner products.
+        results: How many it has.
         takes_activation: Whether its kernels, float and int8, can apply an activation to their result.
         fused_as: Keras's name of the function that it is, where kernels of other operators can apply it.
         states_size: Whether it has an operand that says which size its result has.
@@ -35,6 +36,7 @@ class Operator:
     multiply_adds: "Callable[[Sequence[Tensor], Tensor], int] | None" = None
     takes_activation: bool = False
     fused_as: str = ""
+    results: int = 1
     states_size: bool = False
     one_way: str = ""
 

@@ -1,5 +1,7 @@
 """Changing the size of a picture."""
 
+import struct
+
 from converter.errors import MalformedModel
 from converter.ops.forms import Emission, OpView, Part, Step, View
 from converter.ops.records import Kind, Layer, Operator, record
@@ -17,11 +19,23 @@ def _resize(op: OpView, interpolation: str) -> list[Step]:
     if all(conventions.values()):
         raise op.unsupported("half_pixel_centers and align_corners contradict each other")
     (rows, rest), (columns, other_rest) = divmod(height, before[0]), divmod(width, before[1])
-    # Repeating pixels is the same with and without half-pixel centers.
-    as_keras = not conventions["align_corners"] and (conventions["half_pixel_centers"] or interpolation == "nearest")
+    as_keras = conventions["half_pixel_centers"]
+    if interpolation == "nearest" and not conventions["align_corners"]:
+        offset = 0.5 if as_keras else 0.0
+        as_keras = _repeats(before[0], height, offset) and _repeats(before[1], width, offset)
     if as_keras and rest == other_rest == 0:
         return [Step("UpSampling2D", {"size": (rows, columns), "interpolation": interpolation})]
     return [Step(f"Resize{interpolation.title()}", {"height": height, "width": width} | conventions)]
+
+
+def _repeats(before: int, after: int, offset: float) -> bool:
+    """Whether the nearest pixels are each one repeated: not always, where TFLite's float32 rounds a place down."""
+    scale = _float32(before / after)
+    return all(int(_float32((i + offset) * scale)) == i * before // after for i in range(after))
+
+
+def _float32(number: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", number))[0])
 
 
 def _parts(view: View) -> list[Part]:

@@ -81,8 +81,8 @@ def transpose(op: OpView) -> list[Step]:
     shape, perm = op.computed(0).shape, op.constant(1).ints()
     if sorted(perm) != list(range(len(shape))):
         raise MalformedModel(f"{op.op}: {perm} is no order of the axes of {shape}")
-    if perm[:1] != (0,):
-        raise op.unsupported("it moves the batch axis")
+    if perm[:1] != (0,) or op.constant(1).dtype != "INT32":
+        raise op.unsupported("it moves the batch axis, or says so in other integers than LiteRT reads")
     return [Step("Permute", {"dims": perm[1:]})] if len(perm) > 1 else [Step("Identity")]
 
 

@@ -9,7 +9,7 @@ from converter.tflite.model import STORAGE_OPS, Graph, Op, Tensor
 def fold_storage(graph: Graph) -> Graph:
     """Remove every `DENSIFY` and `DEQUANTIZE` of a constant: its result becomes the constant.
 
-    Nothing is decoded yet: the result keeps the stored bytes, and `constants.decode` gives the dense float32.
+    Nothing is decoded yet: the result keeps the stored bytes, and `converter.tflite.decode` gives the dense float32.
     A `DEQUANTIZE` of something computed stays.
 
     Raises:

@@ -48,7 +48,10 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
                 made = layer(operands[0] if len(operands) == 1 else operands)
         except (TypeError, ValueError) as error:
             raise ShapeDisagreement(f"{spec.op}: Keras refuses layer {spec.name!r}: {error}") from error
-        for value, tensor in zip(spec.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True):
+        results = made if isinstance(made, (list, tuple)) else [made]
+        if len(results) != len(spec.outputs):
+            raise ShapeDisagreement(f"{spec.op}: layer {spec.name!r} gives {len(results)} results")
+        for value, tensor in zip(spec.outputs, results, strict=True):
             _check_shape(value, tuple(tensor.shape), spec, plan)
             values[value] = tensor
         if progress:
@@ -88,7 +91,7 @@ def make_layer(spec: LayerSpec) -> Any:
 
 
 def _check_shape(value: Value, shape: tuple[int | None, ...], spec: LayerSpec, plan: Blueprint) -> None:
-    if shape[1:] == plan.shapes[value]:
+    if shape[1:] == plan.shapes[value] and (value.tensor is None or plan.graph.tensors[value.tensor].shape):
         return
     declared = f"the next layer needs {(None, *plan.shapes[value])}"
     if value.tensor is not None:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from converter.errors import CannotChange
 from converter.match.trace import Call, keras_network
-from converter.surgery.inputs import _only
-from converter.surgery.rewire import Rewiring
+from converter.surgery.rewire import Rewiring, only_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def swap_activation(model: Any, inputs: NDArray[np.float32] | None = None) -> Sw
     import keras
 
     traced = keras_network(model)
-    taken = _only(traced.arguments, model)
+    taken = only_input(traced.arguments, model)
     calls = [call for call in traced.calls if type(call.layer).__name__ == "PReLU"]
     if not calls:
         raise CannotChange(f"{model.name} has no PReLU")

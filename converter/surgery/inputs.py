@@ -9,7 +9,7 @@ import numpy as np
 from converter.errors import CannotChange
 from converter.match.trace import Call, keras_network
 from converter.ops import records
-from converter.surgery.rewire import Rewiring
+from converter.surgery.rewire import Rewiring, only_input
 
 
 def widen_input(model: Any, channels: int) -> Any:
@@ -124,17 +124,8 @@ def _scaled(call: Call, extent: int, old: int, new: int) -> int:
     return extent * new // old
 
 
-def _only(arguments: Any, model: Any) -> Any:
-    import keras
-
-    taken = keras.tree.flatten(arguments)
-    if len(taken) != 1:
-        raise CannotChange(f"{model.name} takes {len(taken)} inputs, expected one")
-    return taken[0]
-
-
 def _picture(arguments: Any, model: Any) -> Any:
-    taken = _only(arguments, model)
+    taken = only_input(arguments, model)
     if len(taken.shape) != 4:
         raise CannotChange(f"{model.name} takes {tuple(taken.shape)}; expected a picture [N, H, W, C]")
     return taken

@@ -130,3 +130,17 @@ def _take_weights(layer: Any, call: Call) -> None:
         )
     if values:
         layer.set_weights(values)
+
+
+def only_input(arguments: Any, model: Any) -> Any:
+    """The symbolic input of a model that has one.
+
+    Raises:
+        CannotChange: It has several.
+    """
+    import keras
+
+    taken = keras.tree.flatten(arguments)
+    if len(taken) != 1:
+        raise CannotChange(f"{model.name} takes {len(taken)} inputs, expected one")
+    return taken[0]

@@ -35,7 +35,7 @@ def builtin_only(data: memoryview) -> bytes:
         if (-(-after[1:3] // (stride_h, stride_w)) != before[1:3]).any() and padding == 1:
             raise VerificationImpossible(
                 f"op #{number} {TRANSPOSE_BIAS}: TRANSPOSE_CONV has no padding for {before} → {after}",
-                hint="`verify=False` converts without comparing",
+                hint="`unlite convert --no-verify` converts without comparing",
             )
         operands = [file.constant(after.astype(np.int32), "output_shape"), kernel, x, bias]
         options = {"padding": "SAME" if padding == 1 else "VALID", "stride_w": int(stride_w), "stride_h": int(stride_h)}

@@ -1,4 +1,4 @@
-"""A Keras model as ONNX, and the proof that ONNX Runtime computes what it computes.
+"""A Keras model as ONNX; `parity.outputs.verification.verify_onnx` proves that it computes the same.
 
 tf2onnx writes it, from the Keras model. Measured on the 14 known models: from the `.tflite` file it writes one model
 less (it knows no custom ops), fixes the batch, and puts `PRelu` where ONNX Runtime is up to twice as slow with it.

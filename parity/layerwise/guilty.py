@@ -36,9 +36,9 @@ def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], cul
         first, mode = next((r for r in results if r.chained is not None and not r.chained.ok), None), "chained"
     if first is None:
         return None
-    in_file = first.pair.ours.name if first.pair and first.pair.ours else first.tensor
+    in_file = first.match.ours.name if first.match and first.match.ours else first.tensor
     layer = (culprit(first) if mode == "isolated" else first.layer) or in_file
-    known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.pair and _is_about(f, first.pair)]
+    known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.match and _is_about(f, first.match)]
     if mode == "chained" and first.is_output:
         known += [f.message for f in findings if f.ours is f.theirs is None]  # about inputs and outputs
     return Guilty(layer, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))

@@ -134,7 +134,7 @@ class BothModes:
             isolated=isolated,
             is_output=any(end.value == value for end in original.network.outputs),
             is_behind_gap=value in self._unknown,
-            pair=pair,
+            match=pair,
         )
 
     def _with_real_outputs(self, made: list[LayerResult]) -> list[LayerResult]:
@@ -175,7 +175,7 @@ class BothModes:
         The file has the normalization folded away, so before it the convolution alone has to give the file's
         result, without the bias if the normalization is what adds it.
         """
-        pair = result.pair
+        pair = result.match
         if pair is None or pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
             return result.layer
         own = self._alone.get(pair.theirs.joined[0].outputs[0])

@@ -39,7 +39,7 @@ class LayerResult:
     isolated: Statistics | None
     is_output: bool = False
     is_behind_gap: bool = False
-    pair: Match | None = field(default=None, repr=False)
+    match: Match | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -56,10 +56,10 @@ class LayerResult:
 
 @dataclass(frozen=True, slots=True)
 class Guilty:
-    """The first layer that is wrong itself.
+    """The layer to look at first.
 
     Attributes:
-        layer: The candidate's layer.
+        layer: The candidate's layer; the file's where the candidate has none.
         tensor: The tensor of the original that it should compute.
         op: The original's operator.
         mode: `isolated` if the layer is wrong on the original's own values; `chained` if no layer is, but an

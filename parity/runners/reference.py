@@ -73,7 +73,7 @@ class Hybrid:
     """LiteRT for everything but the custom ops, whose Keras layers are called in between.
 
     Args:
-        model: The original.
+        model: The original, or another file that is compared with it.
         data: The same file, in which only custom ops without a kernel are left.
         kernels: LiteRT's.
         keep: See `LiteRT`.
@@ -126,13 +126,13 @@ class Hybrid:
 
 
 class TracedReference:
-    """The original with all its intermediate results, with plain kernels and with XNNPACK.
+    """A file with all its intermediate results, with plain kernels and with XNNPACK.
 
     LiteRT's own reference kernels would do for the second opinion as well, but take ten times as long, and add up
     in the same order as the plain ones: on some layers both agree to the last bit, which says nothing.
 
     Args:
-        model: The original.
+        model: The original, or another file that is compared with it.
         network: The same as nodes: its values are what a trace has.
     """
 

@@ -23,7 +23,9 @@ VERBS = tuple(each.VERB for each in (inspect, convert, transfer, parity, export,
 DISAGREES, BUG, INTERRUPTED, PIPE_CLOSED = 1, 70, 130, 141
 QUOTED = r"""(?:'[^']*'|"[^"]*")"""
 # What the library calls a setting and its value: dtype='float16' or 'float32', verify=False, allow_unfed=['PATTERN'].
-SETTING = re.compile(rf"\b([a-z_]+)=(True|False|\[{QUOTED}\]|[\w.]+\({QUOTED}\)|{QUOTED}(?: or {QUOTED})*)")
+SETTING = re.compile(
+    rf"(?<![\w/.-])([a-z_]+)=(True|False|\[{QUOTED}\]|[\w.]+\({QUOTED}\)|{QUOTED}(?: or {QUOTED})*)(?![\w/])"
+)
 
 
 def main(argv: list[str] | None = None) -> int:

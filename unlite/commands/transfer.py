@@ -70,7 +70,7 @@ def _result(plan: "Plan", report: "ParityReport | None", output: Path | None) ->
         if output:
             console.print(f"wrote {output}", style="green")
         if report:
-            print_parity(console, report)
+            print_parity(console, report, how="--json has them")
         if not output:
             console.print("nothing was written; --no-verify writes the model as it is")
 

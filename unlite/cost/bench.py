@@ -17,10 +17,11 @@ from converter.surgery.heads import REGION, Design, replace_classes
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import read
 from converter.tflite.variants import cut_at
+from converter.write.placed import StorageType
 from converter.write.writer import write
 from parity.runners.runtimes import Array, LiteRT
 from unlite.cost.latency import Contender
-from unlite.cost.runtimes import Runtime, StorageType, Subject
+from unlite.cost.runtimes import Runtime, Subject
 from unlite.detection.drawing import DrawnHand, draw
 from unlite.detection.pipeline import (
     Detections,

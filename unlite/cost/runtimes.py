@@ -3,14 +3,13 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from converter.errors import MissingRuntime
 from converter.extras import check_extra
 from converter.tflite.reader import read
+from converter.write.placed import StorageType
 from parity.runners.runtimes import Array, Kernels, LiteRT, OnnxRuntime, Run, keras_runner
-
-StorageType = Literal["float16", "float32"]
 
 
 @dataclass(frozen=True, slots=True)

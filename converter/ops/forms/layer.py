@@ -36,7 +36,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A layer as a function of this module sees it; shapes are without the batch axis."""
+    """A layer as a record's functions see it; shapes are without the batch axis."""
 
     layer: str
     config: Mapping[str, Any]

@@ -83,6 +83,12 @@ class OpView:
             raise self.unsupported(f"input {position} ({tensor}) has shape {tensor.shape}; {rank} axes are expected")
         return tensor
 
+    def alone(self) -> Tensor:
+        """The only input, which has to be computed or fed."""
+        if len(self.op.inputs) != 1:
+            raise MalformedModel(f"{self.op} has {len(self.op.inputs)} inputs, expected 1")
+        return self.computed()
+
     def constant(self, position: int, rank: int | None = None) -> Tensor:
         """Input `position`, which has to be a constant of the given rank."""
         tensor = self.operand(position)

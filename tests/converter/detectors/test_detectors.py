@@ -51,7 +51,7 @@ def test_detectors_can_be_told_apart_by_their_shapes() -> None:
 
 
 def test_anchors_of_pictures_that_are_not_square() -> None:
-    made = anchors(Detector("mine", 16, 24, (8, 16, 16), 1.0, 0.5))
+    made = anchors(Detector("mine", 16, 24, [8, 16, 16], 1.0, 0.5))  # type: ignore[arg-type]
     # 2×3 cells with two anchors each, then 1×2 cells with four.
     assert len(made) == 2 * 3 * 2 + 1 * 2 * 4
     np.testing.assert_allclose(made[:4], [[1 / 6, 0.25], [1 / 6, 0.25], [0.5, 0.25], [0.5, 0.25]], rtol=1e-6)

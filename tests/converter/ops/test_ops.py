@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import converter
+from converter.errors import MalformedModel, UnsupportedOp
 from converter.match.audit import audit
 from converter.match.canonical import network_of_blueprint
 from converter.match.matching import match
@@ -11,6 +12,7 @@ from converter.match.trace import keras_network
 from converter.ops import KINDS, OPERATORS, records
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.write.writer import write
+from fixtures.builder import Builder, one
 from parity.inputs import seeded_inputs
 from parity.runners.runtimes import LiteRT, keras_runner
 from tests.converter.ops.cases import CASES, Case
@@ -58,10 +60,29 @@ def test_there_and_back(name: str) -> None:
     assert name in written
 
 
-def test_what_goes_one_way_only_says_why() -> None:
+def test_what_is_read_and_written_is_not_called_one_way() -> None:
+    """The others are custom, and stay where a file has them, or are known for one thing only."""
     one_way = {name for name, operator in OPERATORS.items() if operator.one_way}
-    assert {name for name, operator in OPERATORS.items() if operator.lower is None} == {"BATCH_MATMUL", "SUB"}
-    assert one_way == {"BATCH_MATMUL", "SUB"} | {name for name in OPERATORS if name != name.upper()}
+    assert one_way == {name for name in OPERATORS if name not in CASES}
+    assert {name for name in one_way if OPERATORS[name].lower is None} == {"BATCH_MATMUL", "SUB"}
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "outputs"),
+    [("TANH", 0, 1), ("TANH", 3, 1), ("TANH", 1, 2), ("TANH", 1, 0), ("LEAKY_RELU", 2, 1), ("CONCATENATION", 0, 1)],
+)
+def test_wrong_number_of_operands_or_results(name: str, inputs: int, outputs: int) -> None:
+    graph = Builder()
+    x = graph.input((1, 4))
+    made = graph.op(name, [x] * inputs, [(1, 4)] * outputs)
+    with pytest.raises(MalformedModel, match=f"{name} has {inputs} inputs"):
+        converter.convert(graph.build([x, *made][-1:]))
+
+
+@pytest.mark.parametrize("alpha", [-0.2, np.nan, np.inf])
+def test_slope_that_keras_refuses(alpha: float) -> None:
+    with pytest.raises(UnsupportedOp, match="its slope is"):
+        converter.convert(one("LEAKY_RELU", (1, 4), (1, 4), alpha=alpha))
 
 
 def test_a_name_is_entered_once() -> None:

@@ -36,9 +36,9 @@ def test_every_layer(name: str, subtests: pytest.Subtests) -> None:
     nodes = network_of_blueprint(converter.blueprint(file.graph)).nodes
     for position, (node, found) in enumerate(zip(nodes, outcome.layers, strict=True)):
         with subtests.test(f"{position:03}-{node.name}"):
-            assert found.pair
-            assert found.pair.ours
-            assert found.pair.ours.name == node.name
+            assert found.match
+            assert found.match.ours
+            assert found.match.ours.name == node.name
             for mode in (found.isolated, found.chained):
                 assert mode, "not compared"
                 assert mode.ok, f"{found.layer}: {mode}"

@@ -52,6 +52,7 @@ def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixt
         # Not an option of this command, not with this value, or no setting at all.
         ("colour='red', verify=True, dtype=False", "colour='red', verify=True, dtype=False"),
         ("the_dtype='int8', scale = 'x', a==b", "the_dtype='int8', scale = 'x', a==b"),
+        ("no such file: verify=False/d/verify=False/x", "no such file: verify=False/d/verify=False/x"),
     ],
 )
 def test_settings_are_shown_as_options(said: str, shown: str) -> None:
