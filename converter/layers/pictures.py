@@ -71,7 +71,7 @@ class ResizeNearest(_Resize):
 
     def _resize(self, x: KerasTensor, axis: int, size: int) -> KerasTensor:
         # In float64, lest the half round up what is just below it.
-        places = self._places(x.shape[axis], size) + np.float64(0.5 if self.align_corners else 0)
+        places = self._places(x.shape[axis], size).astype(np.float64) + (0.5 if self.align_corners else 0)
         return ops.take(x, np.minimum(np.floor(places), x.shape[axis] - 1).astype("int32"), axis=axis)
 
 

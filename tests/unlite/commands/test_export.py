@@ -130,8 +130,8 @@ def test_models_of_other_kinds(name: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_what_keras_exports_with_control_flow_cannot_be_compared(capsys: pytest.CaptureFixture[str]) -> None:
     Path("odd.py").write_text(ODD)
-    check_refused(capsys, "export", "odd.py:recurrent", message="but cannot be compared")
-    check_refused(capsys, "export", "odd.py:recurrent", message="hint: --no-verify writes it")
+    code, _, err = run(capsys, "export", "odd.py:recurrent")  # older Keras prints while it exports
+    assert (code, "but cannot be compared" in err, "hint: --no-verify writes it" in err) == (2, True, True)
     output(capsys, "export", "odd.py:recurrent", "--no-verify")
     assert Path("recurrent.tflite").exists()
 
