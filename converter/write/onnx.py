@@ -65,7 +65,7 @@ def _converted(graph: Graph, model: Any) -> Any:
     signature = [tf.TensorSpec(shape, tf.float32, name=f"input_{place}") for place, shape in enumerate(shapes)]
     try:
         made, _ = tf2onnx.convert.from_function(tf.function(call), signature)
-    except Exception as error:
+    except Exception as error:  # whatever tf2onnx raises on a layer that it cannot write
         raise CannotExport(f"tf2onnx cannot write the model: {type(error).__name__}: {error}") from error
     return made
 
