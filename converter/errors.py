@@ -82,6 +82,10 @@ class BadPicture(UnliteError):
     """A file or camera that gives no picture."""
 
 
+class BadData(UnliteError):
+    """A data set that nothing can be learned from, or that cannot be read."""
+
+
 class CannotExport(UnliteError):
     """A Keras model's weights have no place in the file; nothing was written."""
 

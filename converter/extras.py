@@ -14,6 +14,13 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "plot": {"matplotlib": "matplotlib"},
     "quantize": {"litert_quantizer": "litert-quantizer"},
     "tensorflow": {"tensorflow": "tensorflow"},
+    "train": {
+        "albumentations": "albumentations",
+        "defusedxml": "defusedxml",
+        "faster_coco_eval": "faster-coco-eval",
+        "imagehash": "imagehash",
+        "yaml": "pyyaml",
+    },
 }
 
 

@@ -1,0 +1,1 @@
+"""Pictures with labels, as people have them."""
