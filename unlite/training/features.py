@@ -1,0 +1,137 @@
+"""What a frozen body gives for every picture and variation, computed once and kept in files mapped into memory."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import local
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.errors import OutputNotWritten
+from parity.runners.runtimes import Array, Run
+
+# Features are rounded to ten bits: a tenth of a percent, far below what the next variation of a picture changes.
+STORED: Any = np.float16
+LARGEST = float(np.finfo(np.float16).max)
+
+# Gives what one row holds: the arrays that the head takes, then what it shall give.
+Row = Callable[[int, Run], tuple[Sequence[Array], Sequence[NDArray[Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What each row holds.
+
+    Attributes:
+        taken: Shapes of the arrays that the head takes.
+        wanted: Shape and type of each of its targets.
+    """
+
+    taken: tuple[tuple[int, ...], ...]
+    wanted: tuple[tuple[tuple[int, ...], str], ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of one row."""
+        features = sum(int(np.prod(shape)) for shape in self.taken) * np.dtype(STORED).itemsize
+        return features + sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Rows of features and targets.
+
+    Attributes:
+        taken: For each of the head's inputs [N, …], half precision.
+        wanted: For each target [N, …].
+    """
+
+    taken: tuple[NDArray[Any], ...]
+    wanted: tuple[NDArray[Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.wanted[0])
+
+
+def compute(
+    folder: Path,
+    rows: int,
+    form: Form,
+    row: Row,
+    make_run: Callable[[], Run],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Cache:
+    """Compute all rows, or those that an interrupted run has left out.
+
+    Args:
+        folder: Where to keep them; what lies there already has been made by the same settings.
+        rows: How many.
+        form: What each holds.
+        row: Computes one.
+        make_run: Makes the body's runner, one for each thread.
+        progress: Called with rows done, and all.
+
+    Raises:
+        OutputNotWritten: There is no room for them; nothing is left behind.
+    """
+    shapes = [(f"taken-{n}", shape, np.dtype(STORED)) for n, shape in enumerate(form.taken)]
+    shapes += [(f"wanted-{n}", shape, np.dtype(dtype)) for n, (shape, dtype) in enumerate(form.wanted)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = [_mapped(folder / f"{name}.bin", (rows, *shape), dtype) for name, shape, dtype in shapes]
+        done = _mapped(folder / "done.bin", (rows,), np.dtype(np.uint8))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        needed = f"{rows * form.bytes / 1e9:.1f} GB for the features of {rows} pictures"
+        raise OutputNotWritten(
+            f"{folder} has no room: {error.strerror}", hint=f"{needed}; fewer variations (copies=…) need less"
+        ) from None
+    own, todo = local(), np.flatnonzero(done == 0).tolist()
+    count = rows - len(todo)
+
+    def work(number: int) -> None:
+        if not hasattr(own, "run"):
+            own.run = make_run()
+        taken, wanted = row(number, own.run)
+        for array, value in zip(arrays, (*taken, *wanted), strict=True):
+            array[number] = np.clip(value, -LARGEST, LARGEST) if array.dtype == STORED else value
+        done[number] = 1
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, todo):
+            count += 1
+            progress(count, rows)
+    taken = tuple(arrays[: len(form.taken)])
+    return Cache(taken, tuple(arrays[len(form.taken) :]))
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A file as an array, zeros at first; its room is taken at once: a disk that fills later would end the process."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    with path.open("a+b") as file:
+        if file.seek(0, os.SEEK_END) != size:
+            file.truncate(0)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(size)
+    return np.memmap(path, dtype, "r+", shape=shape)
+
+
+def check_same(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether what lies in a folder was made with these settings; otherwise it is emptied, and says so from now on."""
+    path, text = folder / "settings.json", json.dumps(settings, indent=2, sort_keys=True)
+    try:
+        if path.read_text("utf-8") == text:
+            return True
+    except OSError:
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    path.write_text(text, "utf-8")
+    return False

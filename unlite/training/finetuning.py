@@ -1,0 +1,241 @@
+"""From a detector and a folder of pictures to a detector that knows their labels."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+from zlib import crc32
+
+import converter
+from converter.detectors.table import Detector
+from converter.errors import BadData
+from converter.surgery.heads import DESIGNS, Design
+from converter.surgery.tower import Tower
+from unlite.detection.images import load_picture
+from unlite.detection.pipeline import Detections, Pixels, detect
+from unlite.training.augment import Augmentation
+from unlite.training.data import read_dataset, split
+from unlite.training.data.records import Dataset, Problem, Split
+from unlite.training.evaluate import Evaluation, Truth, evaluate
+from unlite.training.features import check_same
+from unlite.training.lessons import Lessons
+from unlite.training.loop import Course, Trained, fit
+from unlite.training.placing import Placed, Placing, place
+from unlite.training.source import Source
+from unlite.training.targets import IGNORED
+
+Train = Literal["classes", "heads", "all"]
+Progress = Callable[[str], None]
+# Down to which score detections are judged: what a precision-recall curve needs.
+LEAST_SCORE = 0.02
+# About how many rows there are without being told, and how many of one picture at least and at most.
+ROWS, FEWEST, MOST = 4000, 3, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to fine-tune.
+
+    Attributes:
+        design: How classes are computed, see `converter.surgery.heads.replace_classes`.
+        train: What trains: `classes` (all else stays bit for bit), `heads` (the boxes' last layers as well), or `all`.
+            Boxes that train are held by what the original says of the same pictures.
+        tower: Size of the `tower` design.
+        labels: Which labels, in which order; default: all of the data set.
+        share: How much of the data is held out, where nothing says what is.
+        group: What the data is split by, see `unlite.training.data.split`.
+        copies: Variations of each picture, the first as it is; default: about 4,000 in all.
+        augmentation: How far they vary.
+        course: How long to train, and how fast.
+        seed: Of the split, the variations and the order; two runs with the same one end alike.
+    """
+
+    design: Design = "tower"
+    train: Train = "classes"
+    tower: Tower = Tower()
+    labels: tuple[str, ...] | None = None
+    share: float = 0.2
+    group: str | None = None
+    copies: int | None = None
+    augmentation: Augmentation = Augmentation()
+    course: Course = Course()
+    seed: int = 0
+
+    def check(self) -> None:
+        """Check that they make sense.
+
+        Raises:
+            BadData: One does not.
+        """
+        if self.design not in DESIGNS or self.design == "two_stage":
+            known = ", ".join(design for design in DESIGNS if design != "two_stage")
+            raise BadData(f"design={self.design!r} cannot be trained in a detector", hint=f"designs: {known}")
+        if self.train not in get_args(Train):
+            raise BadData(f"train={self.train!r} says nothing", hint=f"one of {', '.join(get_args(Train))}")
+        if not 0 < self.share < 1:
+            raise BadData(f"share={self.share} of the pictures cannot be held out", hint="0.2 is usual")
+        if self.copies is not None and self.copies < 1:
+            raise BadData(f"copies={self.copies} leave no picture", hint="1 or more")
+        self.course.check()
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What came of it.
+
+    Attributes:
+        model: The `keras.Model`: the detector with its new classes.
+        detector: What its tensors mean, with the suggested threshold as least score.
+        dataset: Pictures and labels, with their split.
+        placing: Where the objects are, and how given boxes lie to the detector's own.
+        trained: Pass by pass.
+        evaluation: On the held-out pictures.
+        settings: How it was made.
+        seconds: Stage → how long it took.
+    """
+
+    model: Any
+    detector: Detector
+    dataset: Dataset
+    placing: Placing
+    trained: Trained
+    evaluation: Evaluation
+    settings: Settings
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that was left out."""
+        return (*self.dataset.problems, *self.placing.problems)
+
+
+def finetune(
+    model: Any,
+    data: Path | str | Dataset,
+    settings: Settings | None = None,
+    *,
+    folder: Path | None = None,
+    detector: Detector | None = None,
+    progress: Progress = lambda _: None,
+) -> Finetuned:
+    """Teach a detector the labels of a set of pictures.
+
+    Args:
+        model: A `.tflite` or `.keras` file, or a `keras.Model`, which is not changed.
+        data: A data set, see `unlite.training.data.read_dataset`.
+        settings: How.
+        folder: Where features and the state of training are kept; a run that was interrupted goes on there. Default: a
+            folder that is removed afterwards.
+        detector: What the model's tensors mean; default: the known detector that has such tensors.
+        progress: Called with what is being done.
+
+    Raises:
+        BadData: Nothing can be learned from the data.
+        BadDetector: The model is no detector that is known.
+        BadHead: The design does not fit the model.
+        OutputNotWritten: There is no room for the features.
+    """
+    settings = settings or Settings()
+    settings.check()
+    source = Source.of(model, detector)
+    dataset = data if isinstance(data, Dataset) else read_dataset(Path(data), settings.labels)
+    dataset = split(dataset, settings.share, settings.seed, settings.group)
+    clock = _Clock()
+    with ExitStack() as stack:
+        work = folder or Path(stack.enter_context(TemporaryDirectory()))
+        check_same(work, _identity(settings, source, dataset))
+        run = source.make_run()
+        placing = place(
+            dataset, run, source.detector, lambda done, all_: progress(f"finding the objects, picture {done}/{all_}")
+        )
+        clock("finding objects")
+        by_split = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}
+        _check(dataset, by_split, placing)
+        lessons = Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
+        clock("building")
+        copies = settings.copies or min(max(ROWS // len(by_split["train"]), FEWEST), MOST)
+        train = lessons.cache(work / "train", by_split["train"], copies, settings.augmentation, settings.seed, progress)
+        validation = lessons.cache(work / "val", by_split["val"], 1, settings.augmentation, settings.seed, progress)
+        clock("features")
+        trained = fit(lessons.parts.head, lessons.losses, train, validation, settings.course, work, progress)
+        clock("training")
+    made = lessons.parts.model
+    evaluation = judge(made, source.detector, by_split["test"] or by_split["val"], dataset.labels, progress)
+    clock("judging")
+    tuned = replace(source.detector, min_score=evaluation.threshold)
+    return Finetuned(made, tuned, dataset, placing, trained, evaluation, settings, clock.seconds)
+
+
+def judge(
+    model: Any,
+    detector: Detector,
+    placed: Sequence[Placed],
+    labels: Sequence[str],
+    progress: Progress = lambda _: None,
+) -> Evaluation:
+    """Evaluate a detector as `unlite detect` would run it.
+
+    Args:
+        model: A `keras.Model`.
+        detector: What its tensors mean.
+        placed: Pictures, and where their objects are.
+        labels: Names of its classes.
+        progress: Called with what is being done.
+    """
+    run, patient = Source.of(model, detector).make_run(), replace(detector, min_score=LEAST_SCORE)
+    found: list[Detections] = []
+    truth: list[Truth] = []
+    for number, each in enumerate(placed, start=1):
+        progress(f"judging, picture {number}/{len(placed)}")
+        picture = load_picture(each.example.path)
+        found.append(detect(run, patient, picture).final)
+        is_object = each.objects.classes != IGNORED
+        boxes, classes = each.objects.boxes_xywh[is_object], each.objects.classes[is_object]
+        truth.append(Truth(boxes, classes, picture.shape[:2]))
+    return evaluate(found, truth, labels)
+
+
+def _check(dataset: Dataset, by_split: dict[Split, list[Placed]], placing: Placing) -> None:
+    left_out = f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
+    for name in ("train", "val"):
+        if not any(len(each.objects) for each in by_split[name]):
+            raise BadData(f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones")
+    if len(dataset.labels) == 1 and all(len(each.objects) for each in by_split["train"]):
+        raise BadData(
+            f"{dataset.labels[0]!r} is the only label, and every picture has it: there is nothing to tell apart",
+            hint="add pictures without it, e.g. in a folder `none`",
+        )
+
+
+def _identity(settings: Settings, source: Source, dataset: Dataset) -> dict[str, Any]:
+    """What a run depends on: another one has other features."""
+    pictures = [
+        (str(each.path), each.path.stat().st_mtime_ns if each.path.exists() else 0, each.split, repr(each.annotations))
+        for each in dataset.examples
+    ]
+    kept = asdict(settings)
+    kept["course"].pop("tensorboard")
+    return {
+        "unlite": converter.__version__,
+        "settings": repr(kept),
+        "model": source.fingerprint(),
+        "pictures": crc32(repr(pictures).encode()),
+        "labels": list(dataset.labels),
+    }
+
+
+class _Clock:
+    """How long each stage takes."""
+
+    def __init__(self) -> None:
+        import time
+
+        self._now, self.seconds = time.perf_counter, {}
+        self._last = self._now()
+
+    def __call__(self, stage: str) -> None:
+        now = self._now()
+        self.seconds[stage] = now - self._last
+        self._last = now
