@@ -3,25 +3,27 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.errors import OutputNotWritten
-from parity.runners.runtimes import Array, Run
+from parity.runners.runtimes import Array
 
 # Features are rounded to ten bits: a tenth of a percent, far below what the next variation of a picture changes.
 STORED: Any = np.float16
 LARGEST = float(np.finfo(np.float16).max)
 
+T, R, V = TypeVar("T"), TypeVar("R"), TypeVar("V")
 # Gives what one row holds: the arrays that the head takes, then what it shall give.
-Row = Callable[[int, Run], tuple[Sequence[Array], Sequence[NDArray[Any]]]]
+Row = Callable[[int, Any], tuple[Sequence[Array], Sequence[NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def compute(
     rows: int,
     form: Form,
     row: Row,
-    make_run: Callable[[], Run],
+    make_run: Callable[[], Any],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Cache:
     """Compute all rows, or those that an interrupted run has left out.
@@ -92,23 +94,36 @@ def compute(
         raise OutputNotWritten(
             f"{folder} has no room: {error.strerror}", hint=f"{needed}; fewer variations (copies=…) need less"
         ) from None
-    own, todo = local(), np.flatnonzero(done == 0).tolist()
-    count = rows - len(todo)
-
-    def work(number: int) -> None:
-        if not hasattr(own, "run"):
-            own.run = make_run()
-        taken, wanted = row(number, own.run)
-        for array, value in zip(arrays, (*taken, *wanted), strict=True):
+    todo = np.flatnonzero(done == 0).tolist()
+    for count, (number, values) in enumerate(in_threads(row, todo, make_run), start=rows - len(todo) + 1):
+        for array, value in zip(arrays, (*values[0], *values[1]), strict=True):
             array[number] = np.clip(value, -LARGEST, LARGEST) if array.dtype == STORED else value
         done[number] = 1
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(work, todo):
-            count += 1
-            progress(count, rows)
+        progress(count, rows)
     taken = tuple(arrays[: len(form.taken)])
     return Cache(taken, tuple(arrays[len(form.taken) :]))
+
+
+def in_threads(work: Callable[[T, R], V], items: Sequence[T], make_run: Callable[[], R]) -> Iterator[tuple[T, V]]:
+    """Work on items, one thread for each core with a runner of its own; results in the order of the items."""
+    own = local()
+
+    def one(item: T) -> V:
+        if not hasattr(own, "run"):
+            own.run = make_run()
+        return work(item, own.run)
+
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[T, Future[V]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(one, item)))
+            if len(waiting) > 4 * threads:  # results are large: no more of them at once
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -146,9 +146,8 @@ def finetune(
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
         check_same(work, _identity(settings, source, dataset))
-        run = source.make_run()
         placing = place(
-            dataset, run, source.detector, lambda done, all_: progress(f"finding the objects, picture {done}/{all_}")
+            dataset, source.make_run, source.detector, lambda done, all_: progress(f"finding the objects, picture {done}/{all_}")
         )
         clock("finding objects")
         by_split = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}

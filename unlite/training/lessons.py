@@ -1,6 +1,6 @@
 """What is to be learned from each picture: a model with new classes, cut in two, and what its head shall give."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from converter.detectors.table import Detector
 from converter.match.trace import keras_network
 from converter.surgery.head import box_branches
 from converter.surgery.heads import Design, replace_classes
@@ -53,7 +52,7 @@ class Lessons:
             BadHead: The design does not fit the detector.
         """
         detector = source.detector
-        with _frozen(source.model, train):
+        with _frozen(source, train):
             model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
         parts = cut(model)
         shapes = [tuple(x.shape[1:]) for x in parts.head.outputs]
@@ -136,10 +135,11 @@ def boxes_wanted(regressors: Array, logits: Array | None) -> Array:
 
 
 @contextmanager
-def _frozen(model: Any, train: str) -> Any:
+def _frozen(source: Source, train: str) -> Iterator[None]:
     """Within it, only what shall train is trainable; afterwards all is as it was."""
-    before = [(layer, layer.trainable) for layer in model.layers]
-    kept = {id(call.layer) for call in box_branches(keras_network(model))} if train == "heads" else set()
+    before = [(layer, layer.trainable) for layer in source.model.layers]
+    branches = box_branches(keras_network(source.model), source.detector) if train == "heads" else ()
+    kept = {id(call.layer) for call in branches}
     try:
         for layer, _ in before if train != "all" else ():
             layer.trainable = id(layer) in kept

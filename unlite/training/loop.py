@@ -1,6 +1,5 @@
 """Training a head on cached features: Keras's `fit`, what is kept of it, and where it goes on after a kill."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,11 +224,12 @@ def _batches(cache: Cache, course: Course, epoch: int | None) -> Any:
         def __len__(self) -> int:
             return -(-len(cache) // course.batch)
 
-        def __getitem__(self, number: int) -> tuple[list[Any], list[Any]]:
+        def __getitem__(self, number: int) -> tuple[Any, Any]:
             # In the order in which they lie: a batch is read in one sweep.
             rows = np.sort(self._order[number * course.batch : (number + 1) * course.batch])
-            taken = [np.asarray(array[rows], np.float32) for array in cache.taken]
-            wanted = [np.asarray(array[rows], np.float32) for array in cache.wanted]
+            taken, wanted = (
+                tuple(np.asarray(array[rows], np.float32) for array in arrays) for arrays in (cache.taken, cache.wanted)
+            )
             return taken, wanted[0] if len(wanted) == 1 else wanted
 
         def on_epoch_end(self) -> None:
@@ -238,8 +238,3 @@ def _batches(cache: Cache, course: Course, epoch: int | None) -> Any:
                 self._order = self._shuffled()
 
     return Batches()
-
-
-def threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

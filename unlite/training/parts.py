@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from converter.errors import BadHead, UnliteError
+from converter.errors import BadHead
 from converter.match.trace import Call, keras_network
 from converter.surgery.rewire import Rewiring
-from converter.write.writer import write
-from parity.runners.runtimes import LiteRT, Run, keras_runner
+from parity.runners.runtimes import Run
+from unlite.training.source import litert_runner
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,8 @@ class Parts:
 
     @cached_property
     def run_body(self) -> Callable[[], Run]:
-        """Makes a runner of the body, one for each thread: LiteRT's kernels, or Keras's where they cannot be had."""
-        try:
-            data = write(None, self.body)
-            LiteRT(data, "xnnpack")
-        except UnliteError:  # a layer that only Keras knows
-            return lambda: keras_runner(self.body)
-        return lambda: LiteRT(data, "xnnpack").run
+        """Makes a runner of the body, one for each thread."""
+        return litert_runner(self.body)
 
 
 def cut(model: Any) -> Parts:
