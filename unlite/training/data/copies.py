@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A perceptual hash of 16×16 bits. Among 1,375 photographs of one hand each, the two most similar differ in 42 bits; a copy
-# in at most 26 if it is re-encoded, half or three times as large, a fifth brighter or darker, or cut by a hundredth on each
-# side. With 8×8 bits, copies differ in up to 8, and so do photographs: 506 of them would hang together, 34 in one group.
+# A perceptual hash of 16×16 bits. Among 1,375 photographs of one hand each, the two most similar differ in 42 bits; a
+# copy in up to 26 if it is re-encoded, half or three times as large, a fifth brighter or darker, or cut by a hundredth
+# on each side. With 8×8 bits, copies differ in up to 8, and so do photographs: 506 of those would count as copies.
 HASH_SIDE, BITS = 16, 28
 # Hashes of pictures without structure are alike. Mean difference of thumbnails, of 255: a fifth brighter is 36.
 COLOUR_SIDE, LEVELS = 16, 40

@@ -28,8 +28,8 @@ def read_dataset(path: Path, labels: Sequence[str] | None = None) -> Dataset:
         labels: Which classes, in which order; others are left out, their pictures stay. Default: all that it has.
 
     Raises:
-        BadData: Nothing can be learned from it: no such folder, no pictures, no such label, nothing to tell the only label
-            from, or the file that describes it cannot be read.
+        BadData: Nothing can be learned from it: no such folder, no pictures, no such label, nothing to tell the only
+            label from, or the file that describes it cannot be read.
         MissingBackend: The extra `train` is not installed, and this form needs it.
     """
     if not path.exists():

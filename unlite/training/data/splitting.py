@@ -19,17 +19,17 @@ MORE = "take pictures of more persons or on more occasions, or give a split of y
 def split(dataset: Dataset, share: float = 0.2, seed: int = 0, group: str | None = None) -> Dataset:
     """Put every picture on a side.
 
-    A given split stays, but near-copies of what is trained on are left out of its other sides; where it has no `val`, a
-    part of `train` becomes it. Groups stay whole, near-copies are one group, and each label has its share on either side
-    as far as its groups allow. The result depends on names of pictures and groups alone: not on the machine, nor on
-    where the data set lies.
+    A given split stays, but near-copies of what is trained on are left out of its other sides; where it has no `val`,
+    a part of `train` becomes it. Groups stay whole, near-copies are one group, and each label has its share on either
+    side as far as its groups allow. The result depends on names of pictures and groups alone: not on the machine, nor
+    on where the data set lies.
 
     Args:
         dataset: As read.
         share: Of each label's pictures, for `val`.
         seed: Another one gives another split.
-        group: Regular expression, searched for in the path below the folder that all pictures lie in: its first group, or
-            else all that it matches, names the picture's group. Default: the groups that the data set has.
+        group: Regular expression, searched for in the path below the folder that all pictures lie in: its first group,
+            or else all that it matches, names the picture's group. Default: the groups that the data set has.
 
     Raises:
         BadData: One side would be empty, or an argument makes no sense.
@@ -106,7 +106,7 @@ class _Balance:
         """Get labels that are on one side alone onto both, where that costs no other label a side; rare ones first."""
         several = Counter(label for unit in self._units for label in unit.counts)
         for label in sorted(several, key=lambda label: (several[label], label)):
-            if several[label] < 2 or self._is_cut(label):  # noqa: PLR2004 - two sides
+            if several[label] < 2 or self._is_cut(label):
                 continue
             sign = -1 if self._inside[label] else 1
             able = [unit for unit in self._units if label in unit.counts and self._keeps_both(unit, sign)]

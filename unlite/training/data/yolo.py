@@ -9,11 +9,10 @@ from typing import Any
 
 from converter.errors import BadData
 from converter.extras import importing
-from unlite.training.data.pictures import Tree, is_picture
+from unlite.training.data.pictures import SIDES, Tree, is_picture
 from unlite.training.data.records import Dataset, Example, Problem, Split
 from unlite.training.data.said import Broken, Record, Said, annotated, numbers, text_of
 
-SETS: tuple[Split, ...] = ("train", "val", "test")
 # A class and a box; the same and a score, as predictions are saved.
 BOX, SCORED_BOX = 5, 6
 NAMES = re.compile(r"^names\s*:", re.MULTILINE)
@@ -54,23 +53,36 @@ def read(source: Path) -> Dataset:
     bases = [base, source.parent] if base.is_dir() else [source.parent]
     problems: list[Problem] = []
     examples: dict[Path, Example] = {}
-    for side in SETS:
-        given = content.get(side)
-        if side == "val" and given is None:
-            given = content.get("valid")
-        for place in given if isinstance(given, list) else [given] if given else []:
-            try:
-                pictures = list(_pictures(_found(str(place), bases), bases, problems))
-            except Broken as error:
-                problems.append(Problem(source, settings.lines.get(side, 0), f"{side}: {error}"))
-                continue
-            for path in pictures:
-                if path in examples:
-                    problems.append(Problem(path, 0, f"is in {examples[path].split} already; left out of {side}"))
-                    continue
+    for name, side, place in _places(content):
+        line = settings.lines.get(name, 0)
+        try:
+            pictures = list(_pictures(_found(place, bases), bases, problems))
+        except Broken as error:
+            problems.append(Problem(source, line, f"{name}: {error}"))
+            continue
+        again = [path for path in pictures if path in examples]
+        if again:
+            text = (
+                f"{name}: {len(again)} pictures are in {examples[again[0]].split} already and stay there: {again[0]}, …"
+            )
+            problems.append(Problem(source, line, text))
+        for path in pictures:
+            if path not in examples:
                 examples[path] = Example(path, _annotations(path, settings, problems), side)
     problems += _orphans(examples)
     return Dataset(settings.names, tuple(examples.values()), tuple(problems), "yolo")
+
+
+def _places(content: dict[str, Any]) -> Iterator[tuple[str, Split | None, str]]:
+    """Member of data.yaml, the side that it stands for, and a folder or file; `images` without a side, if it has none."""
+    found = False
+    for name in ("train", "val", "valid", "test"):
+        given = content.get(name)
+        for place in given if isinstance(given, list) else [given] if given else []:
+            found = True
+            yield name, SIDES[name], str(place)
+    if not found:
+        yield "images", None, "images"
 
 
 def _opened(source: Path) -> tuple[dict[str, Any], _Settings]:
