@@ -30,8 +30,8 @@ class Augmentation:
         light: Most change of brightness and contrast, as a share.
         colour: Most change of saturation, and a fifth of it of hue.
         blur: How often blurred.
-        background: How often a picture that became smaller lies on another picture without objects, or on noise;
-            otherwise its edge is repeated.
+        plain: How often a picture that became smaller lies on the colour of its edge; otherwise the edge is repeated.
+        background: How often it lies on another picture without objects, or on blotches, instead.
     """
 
     scale: tuple[float, float] = (0.45, 1.05)
@@ -41,7 +41,8 @@ class Augmentation:
     light: float = 0.3
     colour: float = 0.3
     blur: float = 0.15
-    background: float = 0.3
+    plain: float = 0.3
+    background: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,10 @@ class Augmenter:
             image=picture, mask=np.ones(picture.shape[:2], np.uint8), keypoints=_points(objects) * size
         )
         canvas = made["image"]
-        if rng.random() < self._settings.background:
-            outside = made["mask"][..., None] == 0
-            canvas = np.where(outside, self._background(rng), canvas)
+        chance, settings = rng.random(), self._settings
+        if chance < settings.background + settings.plain:
+            colour = _edge_colour(picture) if chance < settings.plain else self._background(rng)
+            canvas = np.where(made["mask"][..., None] == 0, colour, canvas)
         canvas = self._light(image=canvas)["image"]
         size = np.array([self._detector.width, self._detector.height], np.float32)
         points = np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), -1, 2) / size
@@ -132,6 +134,11 @@ class Augmenter:
             coarse = rng.integers(0, 256, (*rng.integers(1, 8, 2), 3)).astype(np.uint8)
             return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return np.asarray(cv2.resize(self._backgrounds(rng.random()), (width, height)), np.uint8)
+
+
+def _edge_colour(picture: Pixels) -> Pixels:
+    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    return np.median(edge, axis=0).astype(np.uint8)
 
 
 NOISE = 0.3  # how often, of the times when there are pictures to take

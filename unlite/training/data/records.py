@@ -1,5 +1,7 @@
 """What a data set is, whatever form it was stored in."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,11 @@ class Example:
     split: Split | None = None
     group: str = ""
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """What is in it."""
+        return frozenset(annotation.label for annotation in self.annotations)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -77,3 +84,16 @@ class Dataset:
     def of(self, split: Split) -> Iterator[Example]:
         """Those of one side."""
         return (example for example in self.examples if example.split == split)
+
+    @property
+    def folder(self) -> Path:
+        """The innermost folder that all pictures lie in."""
+        return Path(os.path.commonpath([example.path.absolute().parent for example in self.examples]))
+
+    def counts(self) -> dict[str, Counter[Split | None]]:
+        """Label → side → how many pictures show it; under "": pictures that show none."""
+        made: dict[str, Counter[Split | None]] = {label: Counter() for label in (*self.labels, "")}
+        for example in self.examples:
+            for label in example.labels or {""}:
+                made[label][example.split] += 1
+        return made
