@@ -149,7 +149,7 @@ def _outlines(frame: "_Frame") -> Iterator[tuple[Point, Point]]:
         corner = frame.place((point[0], min(point[1], WRIST)))
         yield corner, corner
     for finger, line in enumerate(frame.fingers):
-        radius = WIDTHS[finger] * frame.hand.person.width * frame.unit / 2
+        radius = (WIDTHS[finger] * frame.hand.person.width + FOLD) * frame.unit / 2
         for x, y in map(frame.place, line):
             yield (x - radius, y - radius), (x + radius, y + radius)
 

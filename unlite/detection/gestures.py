@@ -47,7 +47,7 @@ class Gesture:
 GESTURES: Mapping[str, Gesture] = MappingProxyType(
     {
         "open": Gesture(dict(enumerate(STRETCHED))),
-        "fist": Gesture({}),
+        "fist": Gesture({}, thumb=((-0.12, 0.19), (-0.22, 0.08), (0.00, 0.06))),
         "point": Gesture({INDEX: ((-0.16, -0.14), (-0.15, -0.50))}),
         "victory": Gesture(
             {INDEX: ((-0.15, -0.14), (-0.23, -0.48)), MIDDLE: ((-0.03, -0.15), (0.05, -0.50))},

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 Colour = tuple[int, int, int]
-# From light to dark.
+# From light to dark; palms, which are lighter than the rest of a dark hand.
 TONES: tuple[Colour, ...] = (
     *((241, 204, 180), (224, 172, 140), (198, 148, 118)),
-    *((160, 105, 75), (118, 76, 54), (82, 53, 41)),
+    *((160, 105, 75), (126, 82, 60), (101, 66, 51)),
 )
 MOST_BOXES, MOST_THINGS = 9, 4
+STRIPED = 70  # how far two stripes' colours are apart, at most
 COARSE = 12  # patches of clouds along a side
 BRIGHTNESS, CONTRAST, TINT = (0.8, 1.15), (0.85, 1.15), (0.94, 1.06)
 BLUR = 0.003  # of the shorter side, at most
@@ -94,11 +95,12 @@ def _enlarged(patches: NDArray[np.uint8], height: int, width: int) -> "Image":
 def _stripes(dice: np.random.Generator, height: int, width: int) -> "Image":
     from PIL import Image
 
-    first, second = np.array(_wall(dice), np.uint8), np.array(_wall(dice), np.uint8)
+    first = np.array(_wall(dice))
+    second = np.clip(first + dice.uniform(-STRIPED, STRIPED, 3), 0, 255)
     across, down = np.arange(width), np.arange(height)[:, None]
     turn, count = dice.uniform(0, np.pi), dice.uniform(3, 12)
     phase = (np.cos(turn) * across + np.sin(turn) * down) * count / min(height, width)
-    return Image.fromarray(np.where((phase % 1 < 0.5)[..., None], first, second))
+    return Image.fromarray(np.where((phase % 1 < 0.5)[..., None], first, second).astype(np.uint8))
 
 
 def _boxes(dice: np.random.Generator, height: int, width: int) -> "Image":

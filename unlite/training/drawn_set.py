@@ -29,7 +29,7 @@ SMALLEST = 64
 QUALITY = 92
 FORMATS = ((1.0, 1.0), (0.75, 1.0), (1.0, 0.75))  # height and width, in units of the longer side
 # From least to most.
-SCALE, OTHER_SCALE, APART = (0.3, 0.7), (0.6, 0.85), (0.55, 0.9)
+SCALE, OTHER_SCALE, APART = (0.3, 0.7), (0.6, 0.85), (0.65, 1.0)
 SHADING, PROPORTION = (0.10, 0.14), (0.88, 1.12)
 TURN, JITTER, SLANT = 35.0, 8, 50.0
 CROWDED = 0.45  # largest hand beside which there is room for another
@@ -81,8 +81,8 @@ def drawn_set(
         OutputNotWritten: The COCO file cannot be written.
     """
     drawn = drawn or Drawn()
-    _check(folder, pictures_per_label, size, drawn)
     studio = Studio(seed, size, drawn)
+    _check(folder, pictures_per_label, studio)
     examples, sizes = [], []
     for label in (*drawn.gestures, NONE):
         for number in range(pictures_per_label):
@@ -99,7 +99,8 @@ def drawn_set(
     return dataset
 
 
-def _check(folder: Path, pictures_per_label: int, size: int, drawn: Drawn) -> None:
+def _check(folder: Path, pictures_per_label: int, studio: "Studio") -> None:
+    drawn = studio.drawn
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadData(f"{folder} is not an empty folder", hint="name one that is not there yet")
     unknown = [name for name in drawn.gestures if name not in GESTURES]
@@ -108,7 +109,8 @@ def _check(folder: Path, pictures_per_label: int, size: int, drawn: Drawn) -> No
         raise BadData(wrong, hint=f"there are {', '.join(GESTURES)}")
     for name, value, least in (
         ("pictures_per_label", pictures_per_label, 1),
-        ("size", size, SMALLEST),
+        ("seed", studio.seed, 0),
+        ("size", studio.size, SMALLEST),
         ("persons", drawn.persons, 1),
     ):
         if value < least:
