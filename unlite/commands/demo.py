@@ -55,7 +55,8 @@ def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
     """
     import numpy as np
 
-    from unlite.detection.drawing import DrawnHand, draw, side_by_side, stacked
+    from unlite.detection.drawing import side_by_side, stacked
+    from unlite.detection.drawn import DrawnHand, draw
     from unlite.detection.finder import difference, load_finder
 
     finder, against = load_finder(model), load_finder(original)
