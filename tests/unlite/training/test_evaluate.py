@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from converter.errors import BadData
+from converter.errors import BadData, MissingBackend
 from tests.tools.evaluations import LEFT, RIGHT, found, truth, with_every_mistake
 from unlite.detection.pipeline import Detections
 from unlite.training.evaluate import Evaluation, Truth, evaluate
@@ -331,6 +331,14 @@ def test_more_detections_than_coco_takes_still_count_as_wrong() -> None:
     made = evaluate([found(*wrong, (*LEFT, 0.5, 0))], [truth((*LEFT, 0))], LABELS, threshold=0.3)
     assert made.map50 == 0
     assert (made.confusion[-1, 0], made.confusion[0, 0]) == (150, 1)
+
+
+def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
+    with pytest.raises(
+        MissingBackend, match=r"evaluation needs faster-coco-eval: .*\nhint: pip install 'unlite\[train\]'"
+    ):
+        perfect()
 
 
 def test_import_is_light() -> None:
