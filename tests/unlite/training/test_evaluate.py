@@ -63,9 +63,10 @@ def test_average_precision_of_a_ranking(rows: list[tuple[float, ...]], expected:
 
 
 def test_sloppy_boxes_cost_only_at_higher_overlap() -> None:
-    made = evaluate([found((*shifted(LEFT, 0.2), 0.9, 0))], [truth((*LEFT, 0))], LABELS)  # IoU 0.8 / 1.2
+    made = evaluate([found((*shifted(LEFT, 0.3), 0.9, 0))], [truth((*LEFT, 0))], LABELS)  # IoU 0.7 / 1.3
     assert made.map50 == 1
-    assert made.map == pytest.approx(0.4)  # .5, .55, .6, .65
+    assert made.map == pytest.approx(0.1)  # .5 alone
+    assert made.precision[0].tolist() == [1] * 101
 
 
 def test_every_mistake_is_named_and_the_most_confident_is_first() -> None:
