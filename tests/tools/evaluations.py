@@ -10,6 +10,7 @@ from unlite.detection.pipeline import Detections, Pixels
 from unlite.training.evaluate import Evaluation, Truth, evaluate
 from unlite.training.report import Report
 
+LABELS = ["fist", "palm", "none of these"]
 SIZE = (48, 64)  # pixels
 Row = Sequence[float]
 LEFT, RIGHT = (0.1, 0.1, 0.3, 0.4), (0.6, 0.4, 0.3, 0.4)
@@ -26,6 +27,22 @@ def truth(*rows: Row) -> Truth:
     """Each: left, top, width, height, class."""
     made = np.array(rows, np.float32).reshape(-1, 5)
     return Truth(made[:, :4], made[:, 4].astype(np.intp), SIZE)
+
+
+def some(seed: int, pictures: int = 30, labels: int = 3) -> tuple[list[Detections], list[Truth]]:
+    """Objects, and detections that are near them or anywhere, right or wrong; every score is another one."""
+    random = np.random.default_rng(seed)
+    detections, there = [], []
+    for _ in range(pictures):
+        boxes = np.concatenate([random.uniform(0, 0.5, (3, 2)), random.uniform(0.2, 0.5, (3, 2))], axis=1)
+        classes = random.integers(0, labels, 3)
+        count = random.integers(0, 4)
+        there.append(truth(*(([*box, number]) for box, number in zip(boxes[:count], classes, strict=False))))
+        near = np.repeat(boxes, 2, axis=0) + random.normal(0, 0.04, (6, 4)) * [1, 1, 0.5, 0.5]
+        said = np.where(random.random(6) < 0.6, np.repeat(classes, 2), random.integers(0, labels, 6))
+        rows = np.column_stack([near, random.random(6), said])
+        detections.append(found(*rows[random.random(6) < 0.8].tolist()))
+    return detections, there
 
 
 def with_every_mistake(labels: Sequence[str] = ("fist", HOSTILE)) -> Evaluation:
