@@ -64,9 +64,11 @@ def write_pareto(rows: Sequence[Worth], path: Path, *, worth: str = "mAP@0.5", t
         axes = figure.subplots()
         axes.plot([row.ms for row in best], [row.worth for row in best], color=FRONT, linewidth=1, zorder=1)
         for row in rows:
-            axes.scatter(row.ms, row.worth, color=FRONT if row in best else DOMINATED, zorder=2)
+            # Above the line what is on it, below it the rest: designs that are near each other keep their names apart.
+            colour, place = (FRONT, (5, 5)) if row in best else (DOMINATED, (5, -12))
+            axes.scatter(row.ms, row.worth, color=colour, zorder=2)
             name = f"{row.design}, {row.classes} classes" if several else row.design
-            axes.annotate(name, (row.ms, row.worth), (5, 4), textcoords="offset points", parse_math=False)
+            axes.annotate(name, (row.ms, row.worth), place, textcoords="offset points", parse_math=False)
         axes.margins(0.2)
         axes.set_xlabel("ms per picture")
         axes.set_ylabel(worth)
