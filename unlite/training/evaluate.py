@@ -11,7 +11,7 @@ from converter.errors import BadData
 from parity.report.page import finite
 from unlite.detection.pipeline import Detections
 from unlite.training.matching import IOU, Boxes, Comparison, Doubles, Ints, Truth, all_found, all_truth
-from unlite.training.mistakes import KINDS, Mistake, mistakes
+from unlite.training.mistakes import KINDS, Kind, Mistake, mistakes
 
 __all__ = ["ClassScores", "Evaluation", "Mistake", "Truth", "evaluate"]
 
@@ -62,7 +62,7 @@ class Evaluation:
         thresholds: [T], for the curves.
         f1: [n, T]; NaN: no object of that class.
         precision: [n, 101] at IoU 0.5, at recall 0, 0.01, … 1: the highest from there on, over all thresholds.
-        mistakes: All, the worst first: by how far their score is on the wrong side of the threshold.
+        mistakes: All, the worst first: what is said wrongly, by its score; then what is missed, the lowest first.
         left_out: Detections without a finite score and a box.
     """
 
@@ -95,9 +95,9 @@ class Evaluation:
         """[T], over classes that have objects."""
         return _mean_f1(self.f1)
 
-    def worst(self, count: int) -> tuple[Mistake, ...]:
-        """The so many worst mistakes, the worst first."""
-        return self.mistakes[:count]
+    def worst(self, count: int, kind: Kind | None = None) -> tuple[Mistake, ...]:
+        """The so many worst mistakes, the worst first: of one kind, or of all."""
+        return tuple(each for each in self.mistakes if kind in (None, each.kind))[:count]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: None stands for what is not defined. Of the mistakes, how many there are of each kind."""

@@ -149,7 +149,7 @@ class Comparison:
         self._most = int(np.bincount(found.pictures).max(initial=1))
 
     def precision(self) -> Doubles:
-        """[10, 101, classes]: at IoU .5 to .95 and recall 0 to 1 the highest precision from there on; NaN: no object."""
+        """[10, 101, classes]: at IoU .5 to .95 and recall 0 to 1 the best precision from there on; NaN: no object."""
         made: Doubles = self._run(MOST).eval["precision"][..., 0, 0]
         return np.where(made < 0, np.nan, made)
 

@@ -40,7 +40,7 @@ class Mistake:
 def mistakes(
     found: Boxes, truth: Boxes, partners: Ints, labels: Sequence[str], threshold: float
 ) -> tuple[Mistake, ...]:
-    """All of them, the worst first: by how far their score is on the wrong side of the threshold.
+    """All of them, the worst first: what is said wrongly, by its score; then what is missed, the lowest first.
 
     Args:
         found: All detections.
@@ -72,7 +72,7 @@ def mistakes(
             made.append(mistake("confused", row, other))
     below = {other: row for row, other in enumerate(partners.tolist()) if other >= 0}
     made.extend(mistake("missed", below.get(other, -1), other) for other in sorted(missed))
-    return tuple(sorted(made, key=lambda each: (-abs(each.score - threshold), KINDS.index(each.kind))))
+    return tuple(sorted(made, key=lambda each: each.score if each.kind == "missed" else -each.score))
 
 
 def _box(boxes: Boxes, row: int) -> Box | None:
