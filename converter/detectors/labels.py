@@ -72,7 +72,7 @@ def check_score(name: str, value: Any) -> None:
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is not None and not (is_number and 0 <= value <= 1):  # so written, NaN is none
-        raise BadDetector(f"{name}={value} is no score", hint="from 0 to 1")
+        raise BadDetector(f"{name} {value} is no score", hint="from 0 to 1")
 
 
 def read_labels(path: str | PathLike[str]) -> Labels | None:

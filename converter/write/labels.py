@@ -25,12 +25,12 @@ DESCRIPTIONS = {
 WHITE = 255
 
 
-def with_labels(data: bytes, labels: Labels) -> bytes:
+def with_labels(data: bytes, labels: Labels | None) -> bytes:
     """The file with these labels instead of those that it has.
 
     Args:
         data: A `.tflite` file: a detector, or what classifies a region that a detector has found.
-        labels: Of its classes.
+        labels: Of its classes; None: what it has stays as it is.
 
     Returns:
         The same bytes if it has these labels already.
@@ -38,8 +38,7 @@ def with_labels(data: bytes, labels: Labels) -> bytes:
     Raises:
         CannotExport: It has no output with so many classes.
     """
-    model = read(data)
-    if labels_in(model) == labels:
+    if labels is None or labels_in(model := read(data)) == labels:
         return data
     file = Editable(memoryview(data))
     kept = []
@@ -102,9 +101,7 @@ def _root(graph: Graph, labels: Labels) -> Fields:
         "subgraph_metadata": [
             {
                 "input_tensor_metadata": [_input(detector)] * len(graph.inputs),
-                "output_tensor_metadata": [
-                    _output(role, labels) for role in roles(graph, len(labels.names), detector)
-                ],
+                "output_tensor_metadata": [_output(role, labels) for role in roles(graph, len(labels.names), detector)],
             }
         ],
         "min_parser_version": metadata.PARSER,
@@ -124,7 +121,7 @@ def normalization(value_range: Sequence[float]) -> tuple[float, float]:
     """Mean and deviation with which bytes come into a range: (byte - mean) / deviation."""
     low, high = value_range
     std = WHITE / (high - low)
-    return -low * std, std
+    return 0.0 - low * std, std  # 0, not -0
 
 
 def _output(role: str, labels: Labels) -> Fields:
