@@ -1,7 +1,6 @@
 """`unlite detect`: one model, or two beside each other, on any number of pictures."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,8 @@ from converter.extras import check_extra
 from unlite.commands.frame import DETECTOR, JSON, Result, Verb, find, working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from unlite.commands.looking import Models

@@ -77,8 +77,7 @@ class SecondStage:
 
 def _is_placed(found: Detections) -> NDArray[np.bool_]:
     is_known = np.isfinite(found.boxes_xywh).all(axis=1) & np.isfinite(found.keypoints_xy).all(axis=(1, 2))
-    placed: NDArray[np.bool_] = is_known & (found.boxes_xywh[:, 2:] > 0).all(axis=1)
-    return placed
+    return np.asarray(is_known & (found.boxes_xywh[:, 2:] > 0).all(axis=1))
 
 
 def load_second_stage(path: Path, detector: Detector) -> SecondStage:
