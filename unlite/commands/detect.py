@@ -81,11 +81,13 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
     against, hands, classifier = (find(name) if name else None for name in others)
 
     def load() -> Models:
-        settings = {"min_score": arguments.min_score, "by_class": arguments.suppress == "class"}
-        finder = load_finder(model, wanted, **settings)
+        by_class, min_score = arguments.suppress == "class", arguments.min_score
+        finder = load_finder(model, wanted, min_score=min_score, by_class=by_class)
+        if min_score is None and finder.labels:  # what is compared has to score as much
+            min_score = finder.labels.threshold
         return Models(
             finder,
-            load_finder(against, wanted, **settings) if against else None,
+            load_finder(against, wanted, min_score=min_score, by_class=by_class) if against else None,
             load_landmarks(hands) if hands else None,
             load_second_stage(classifier, finder.detector) if classifier else None,
         )

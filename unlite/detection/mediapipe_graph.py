@@ -115,7 +115,7 @@ def labelled_graph(path: Path, graph: Graph, labels: Labels) -> str | None:
         raise CannotExport(f"{path.name}: nothing says what its tensors mean")
     outputs = roles(graph, len(labels.names), detector)
     if sorted(outputs) != [LOCATION, SCORE]:
-        raise CannotExport(f"{path.name} gives {', '.join(outputs)}, MediaPipe's decoder takes {LOCATION} and {SCORE}")
+        raise CannotExport(f"{path.name} gives {', '.join(outputs)}; MediaPipe's decoder takes {LOCATION} and {SCORE}")
     if labels.threshold is not None:
         detector = replace(detector, min_score=labels.threshold)
     low, high = detector.range
