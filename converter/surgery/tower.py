@@ -100,7 +100,8 @@ def _grid(detector: Detector) -> tuple[int, int]:
         factors = {high / rows, wide / columns}
         if len(factors) != 1 or not any(f.is_integer() for f in (*factors, *(1 / f for f in factors))):
             raise BadHead(
-                f"a tower has one grid, and {high}×{wide} is no multiple of {rows}×{columns}", hint="take another design"
+                f"a tower has one grid, and {high}×{wide} is no multiple of {rows}×{columns}",
+                hint="take another design",
             )
     return rows, columns
 

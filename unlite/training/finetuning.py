@@ -14,7 +14,7 @@ from converter.errors import BadData
 from converter.surgery.heads import DESIGNS, Design
 from converter.surgery.tower import Tower
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Detections, Pixels, detect
+from unlite.detection.pipeline import Detections, detect
 from unlite.training.augment import Augmentation
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
@@ -147,7 +147,10 @@ def finetune(
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
         check_same(work, _identity(settings, source, dataset))
         placing = place(
-            dataset, source.make_run, source.detector, lambda done, all_: progress(f"finding the objects, picture {done}/{all_}")
+            dataset,
+            source.make_run,
+            source.detector,
+            lambda done, all_: progress(f"finding the objects, picture {done}/{all_}"),
         )
         clock("finding objects")
         by_split = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}
@@ -197,10 +200,14 @@ def judge(
 
 
 def _check(dataset: Dataset, by_split: dict[Split, list[Placed]], placing: Placing) -> None:
-    left_out = f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
+    left_out = (
+        f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
+    )
     for name in ("train", "val"):
         if not any(len(each.objects) for each in by_split[name]):
-            raise BadData(f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones")
+            raise BadData(
+                f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones"
+            )
     if len(dataset.labels) == 1 and all(len(each.objects) for each in by_split["train"]):
         raise BadData(
             f"{dataset.labels[0]!r} is the only label, and every picture has it: there is nothing to tell apart",

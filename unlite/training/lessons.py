@@ -66,7 +66,9 @@ class Lessons:
     def form(self) -> Form:
         """What a row holds."""
         anchors, coordinates = self.source.detector.boxes, self.source.detector.coordinates
-        wanted = tuple(((anchors, coordinates + 1), "float32") if box else ((anchors, 1), "int16") for box in self.is_box)
+        wanted = tuple(
+            ((anchors, coordinates + 1), "float32") if box else ((anchors, 1), "int16") for box in self.is_box
+        )
         return Form(tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs), wanted)
 
     def cache(
@@ -100,7 +102,12 @@ class Lessons:
 
         say = f"features of the pictures for {folder.name},"
         return compute(
-            folder, len(placed) * copies, self.form, row, self._runner, lambda done, all_: progress(f"{say} {done}/{all_}")
+            folder,
+            len(placed) * copies,
+            self.form,
+            row,
+            self._runner,
+            lambda done, all_: progress(f"{say} {done}/{all_}"),
         )
 
     def _runner(self) -> Callable[[Array], tuple[list[Array], Array, Array | None]]:

@@ -30,8 +30,8 @@ from unlite.detection.pipeline import (
     sample,
     suppress,
 )
-from unlite.training.features import in_threads
 from unlite.training.data.records import Annotation, Dataset, Example, Problem
+from unlite.training.features import in_threads
 from unlite.training.targets import IGNORED, Objects
 
 # How much of what the detector sees is picture; the rest is its edge, repeated. A hand that fills the picture is found
@@ -124,7 +124,10 @@ class _Found:
 
 
 def place(
-    dataset: Dataset, make_run: Callable[[], Run], detector: Detector, progress: Callable[[int, int], None] = lambda *_: None
+    dataset: Dataset,
+    make_run: Callable[[], Run],
+    detector: Detector,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Placing:
     """Let a detector say where the objects of a data set are.
 
