@@ -70,8 +70,8 @@ def read(sources: Sequence[Path], tree: Tree) -> Dataset:
         if again:
             text = f"{len(again)} of its pictures are in another file as well, which counts; the first: {again[0]}"
             problems.append(Problem(file.source, 0, text))
-        made = _examples(file, problems)
-        examples = {**{example.path: example for example in made}, **examples}
+        for example in _examples(file, problems):
+            examples.setdefault(example.path, example)
     return Dataset(_labels(usable), tuple(examples.values()), tuple(problems), "coco")
 
 

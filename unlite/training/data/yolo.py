@@ -74,7 +74,7 @@ def read(source: Path) -> Dataset:
 
 
 def _places(content: dict[str, Any]) -> Iterator[tuple[str, Split | None, str]]:
-    """Member of data.yaml, the side that it stands for, and a folder or file; `images` without a side, if it has none."""
+    """Member of data.yaml, its side, and a folder or file; `images` without a side, if it names none."""
     found = False
     for name in ("train", "val", "valid", "test"):
         given = content.get(name)
