@@ -44,7 +44,7 @@ def convert(
 
     Returns:
         A functional model with float32 inputs and outputs, batch axis free, outputs in the file's order. Labels that
-        the file has are its attribute `labels` (a `Blueprint` has none).
+        unlite has written into the file are its attribute `labels` (a `Blueprint` has none).
 
     Raises:
         ModelNotFound: There is no such file.
@@ -53,14 +53,14 @@ def convert(
         UnsupportedModel: It has several subgraphs, or inputs that are not float32.
         MissingBackend: Keras or its back end is not installed.
     """
-    from converter.detectors.labels import ATTRIBUTE, labels_in
+    from converter.detectors.labels import ATTRIBUTE, own_labels
     from converter.rebuild.model import rebuild
 
     if isinstance(source, Blueprint):
         return rebuild(replace(source, name=name or source.name), progress)
     model = source if isinstance(source, Model) else read(source)
     made = rebuild(blueprint(model.graph, name or model.name), progress)
-    if labels := labels_in(model):
+    if labels := own_labels(model):
         setattr(made, ATTRIBUTE, labels)
     return made
 

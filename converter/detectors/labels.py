@@ -106,6 +106,14 @@ def labels_in(model: Model) -> Labels | None:
     return None
 
 
+def own_labels(model: Model) -> Labels | None:
+    """As `labels_in`, of a file that was given them here: their number is that of the classes.
+
+    MediaPipe's files have labels, too: `palm` for the one class, `Left` and `Right` for a single number.
+    """
+    return labels_in(model) if EXTRA in model.metadata else None
+
+
 def _lenient(names: list[str], output: Fields, model: Model) -> Labels | None:
     try:
         return Labels(tuple(names), _threshold(output), **_extra(model))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from converter import detectors
-from converter.detectors.labels import EXTRA, Labels, labels_in
+from converter.detectors.labels import EXTRA, Labels, own_labels
 from converter.detectors.table import Detector
 from converter.errors import BadDetector, CannotExport
 from converter.tflite import metadata
@@ -38,7 +38,7 @@ def with_labels(data: bytes, labels: Labels | None) -> bytes:
     Raises:
         CannotExport: It has no output with so many classes.
     """
-    if labels is None or labels_in(model := read(data)) == labels:
+    if labels is None or own_labels(model := read(data)) == labels:
         return data
     file = Editable(memoryview(data))
     kept = []

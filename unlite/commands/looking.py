@@ -1,7 +1,7 @@
 """What `unlite detect` does with its pictures: one model, or two beside each other, perhaps with a second stage."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unlite.detection.finder import Difference, Finder
     from unlite.detection.images import Frame
     from unlite.detection.landmarks import Hand
-    from unlite.detection.pipeline import Pixels
+    from unlite.detection.pipeline import Detections, Pixels
     from unlite.detection.second_stage import SecondStage
 
 
@@ -51,6 +51,17 @@ class Models:
             raise BadInput(
                 "--against compares detectors, and --classifier drops what is nothing", hint="give one of them"
             )
+
+    def difference(self, ours: "Detections", theirs: "Detections") -> "Difference":
+        """How what the two detectors have found differs.
+
+        Where only one of them has labels, the numbers of their classes say different things, and are not compared.
+        """
+        from unlite.detection.finder import difference
+
+        if self.against and (self.finder.labels is None) != (self.against.labels is None):
+            ours, theirs = (replace(found, classes=found.classes * 0) for found in (ours, theirs))
+        return difference(ours, theirs)
 
     def find(self, pixels: "Pixels") -> "Side":
         """What there is in a picture, RGB [H, W, 3]."""
@@ -126,7 +137,6 @@ def look(
         UnliteError: Something cannot be read, run or written.
     """
     from unlite.detection.drawing import Side
-    from unlite.detection.finder import difference
     from unlite.detection.images import check_sources, frames
     from unlite.detection.landmarks import hands_of
 
@@ -140,7 +150,8 @@ def look(
         ours, theirs, apart = models.find(frame.pixels), None, None
         if models.against:
             found = models.against(frame.pixels)
-            theirs, apart = Side(models.against.name, found, models.against.names(found)), difference(ours.found, found)
+            theirs = Side(models.against.name, found, models.against.names(found))
+            apart = models.difference(ours.found, found)
         hands = hands_of(models.landmarks, frame.pixels, ours.found) if models.landmarks else {}
         seen = Look(frame, ours, theirs, apart, hands, target)
         if target:

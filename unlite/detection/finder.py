@@ -10,7 +10,7 @@ import numpy as np
 
 import converter
 from converter import detectors
-from converter.detectors.labels import Labels, check_score, labels_in, labels_of
+from converter.detectors.labels import Labels, check_score, labels_of, own_labels
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
 from parity.runners.runtimes import LiteRT, Run, keras_runner
@@ -142,7 +142,7 @@ def _litert(path: Path) -> Loaded:
             what = f"{tensor.dtype} {tensor.shape}"
             raise BadDetector(f"{path}: {tensor} is {what}, expected float32 and one picture at a time")
     taken, given = ([graph.tensors[index].shape[1:] for index in ends] for ends in (graph.inputs, graph.outputs))
-    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given, labels_in(model))
+    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given, own_labels(model))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import converter
-from converter.detectors.labels import Labels, labels_of, put_into_archive, read_labels
+from converter.detectors.labels import Labels, labels_in, labels_of, own_labels, put_into_archive, read_labels
 from converter.errors import BadDetector, ModelNotFound
 from converter.tflite import metadata
 from converter.tflite.edit import Editable
 from converter.write.labels import with_labels
+from converter.write.writer import write
 from fixtures.builder import Builder
+from tests.tools import models
 from tests.tools.lazy import keras, layers
 
 LABELS = Labels(("fist", "palm"), 0.42, "palm", "gestures")
@@ -147,3 +149,11 @@ def test_labels_of_another_tool_are_read(kind: int, tmp_path: Path) -> None:
 def test_metadata_that_says_nothing_does_no_harm(content: bytes, files: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_bytes(labelled_elsewhere(content, files))
     assert read_labels(tmp_path / "a.tflite") is None
+
+
+def test_makers_labels_are_told_and_not_taken_for_classes() -> None:
+    hands = models.original("hand_landmark_full")
+    assert labels_in(hands) == Labels(("Left", "Right"))
+    assert own_labels(hands) is None
+    assert labels_of(models.shared("hand_landmark_full")) is None
+    write(hands, models.shared("hand_landmark_full"), "float32")  # it gives no two classes, and need not

@@ -109,7 +109,8 @@ def test_both_kinds_of_file(tmp_path: Path) -> None:
         made = load_second_stage(each, TINY)
         assert (made.size, made.labels) == ((8, 8), labels)
         (named,) = made(PICTURE, detections((0.1, 0.1, 0.2, 0.2)))[1]
-        assert (named.label, named.probability) == ("a", pytest.approx(1 / 3))
+        assert named.label == "a"
+        assert named.probability == pytest.approx(1 / 3)
 
 
 def test_detector_is_no_second_stage(tmp_path: Path) -> None:
