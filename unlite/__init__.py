@@ -27,9 +27,30 @@ if TYPE_CHECKING:
     from converter.write.writer import write
     from parity import assert_parity, layers, verify
     from unlite.detection.finder import load_finder
+    from unlite.training.finetuning import TrainingSettings, finetune
 
-__all__ = ["Blueprint", "Detector", "Graph", "Labels", "LayerSpec", "Model", "UnliteError", "__version__"]
-__all__ += ["anchors", "assert_parity", "blueprint", "convert", "layers", "load", "load_finder", "make_plan"]
+__all__ = [
+    "Blueprint",
+    "Detector",
+    "Graph",
+    "Labels",
+    "LayerSpec",
+    "Model",
+    "TrainingSettings",
+    "UnliteError",
+    "__version__",
+]
+__all__ += [
+    "anchors",
+    "assert_parity",
+    "blueprint",
+    "convert",
+    "finetune",
+    "layers",
+    "load",
+    "load_finder",
+    "make_plan",
+]
 __all__ += ["quantize", "read", "read_labels", "read_overrides", "replace_classes", "resize_input", "save"]
 __all__ += ["swap_activation", "transfer", "verify", "widen_input", "write"]
 # Where each name comes from.
@@ -45,6 +66,7 @@ _HOMES = {
     "converter.write.writer": "write",
     "parity": "assert_parity layers verify",
     "unlite.detection.finder": "load_finder",
+    "unlite.training.finetuning": "TrainingSettings finetune",
 }
 
 

@@ -1,10 +1,10 @@
 """A small network of its own in front of new classes: what a detector's features say at one place is not enough.
 
-Classes that differ in where fingers are, not in whether there is a hand, need to see how features lie to each other. The
-tower gathers features of several resolutions on one grid, mixes them over a wide neighbourhood in a few residual blocks
-(a depthwise convolution and one of 1×1), and gives logits for every anchor of every feature map. It works on the largest
-of the detector's grids that has at most `LARGEST` cells on a side: finer maps get their anchors from the same cell, four
-or sixteen of them side by side (depth to space), coarser ones from several cells.
+Classes that differ in where fingers are, not in whether there is a hand, need to see how features lie to each
+other. The tower gathers features of several resolutions on one grid, mixes them over a wide neighbourhood in a few
+residual blocks (a depthwise convolution and one of 1×1), and gives logits for every anchor of every feature map. It
+works on the largest of the detector's grids that has at most `LARGEST` cells on a side: finer maps get their
+anchors from the same cell, four or sixteen of them side by side (depth to space), coarser ones from several cells.
 """
 
 from collections.abc import Sequence

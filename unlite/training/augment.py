@@ -1,21 +1,25 @@
-"""Pictures as a detector may see them: turned, shifted, nearer and further, in other light and before other backgrounds.
+"""Pictures as a detector may see them: turned, shifted, nearer and further, in other light and before other
+backgrounds.
 
-Done in Albumentations on bytes, so that every back end gets the same; each picture's variation depends on a seed and its
-number alone, so that it is the same in whatever order, and by however many threads, they are made.
+Done in Albumentations on bytes, so that every back end gets the same; each picture's variation depends on a seed
+and its number alone, so that it is the same in whatever order, and by however many threads, they are made.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from converter.detectors.letterbox import offset_and_extent
 from converter.detectors.table import Detector
 from converter.extras import importing
-from unlite.detection.pipeline import Floats, Pixels, as_tensor
+from unlite.detection.pipeline import Detections, Floats, Pixels, as_tensor
 from unlite.training.targets import Objects
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,20 @@ class Seen:
 
     tensor: Floats
     objects: Objects
+
+
+def drawn(seen: Seen, detector: Detector, labels: Sequence[str]) -> "Image":
+    """The network's input as a picture, with its objects."""
+    from unlite.detection.drawing import Side, annotated
+    from unlite.detection.finder import Named
+
+    low, high = detector.range
+    pixels = np.clip((seen.tensor[0] - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8)
+    objects = seen.objects
+    scores = np.ones(len(objects), np.float32)
+    found = Detections(objects.boxes_xywh, objects.keypoints_xy, scores, objects.classes)
+    names = [Named(labels[each] if each >= 0 else "ignored") for each in objects.classes]
+    return annotated(pixels, Side("", found, names))
 
 
 def as_it_is(picture: Pixels, objects: Objects, detector: Detector) -> Seen:

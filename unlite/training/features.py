@@ -61,20 +61,28 @@ class Cache:
         return len(self.wanted[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows are kept.
+
+    Attributes:
+        folder: What lies there already was made by the same settings, see `check_same`.
+        rows: How many there will be.
+        form: What each holds.
+    """
+
+    folder: Path
+    rows: int
+    form: Form
+
+
 def compute(
-    folder: Path,
-    rows: int,
-    form: Form,
-    row: Row,
-    make_run: Callable[[], Any],
-    progress: Callable[[int, int], None] = lambda *_: None,
+    place: Place, row: Row, make_run: Callable[[], Any], progress: Callable[[int, int], None] = lambda *_: None
 ) -> Cache:
     """Compute all rows, or those that an interrupted run has left out.
 
     Args:
-        folder: Where to keep them; what lies there already has been made by the same settings.
-        rows: How many.
-        form: What each holds.
+        place: Where to keep them.
         row: Computes one.
         make_run: Makes the body's runner, one for each thread.
         progress: Called with rows done, and all.
@@ -82,6 +90,7 @@ def compute(
     Raises:
         OutputNotWritten: There is no room for them; nothing is left behind.
     """
+    folder, rows, form = place.folder, place.rows, place.form
     shapes = [(f"taken-{n}", shape, np.dtype(STORED)) for n, shape in enumerate(form.taken)]
     shapes += [(f"wanted-{n}", shape, np.dtype(dtype)) for n, (shape, dtype) in enumerate(form.wanted)]
     try:
@@ -136,6 +145,17 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
                 os.posix_fallocate(file.fileno(), 0, size)
             file.truncate(size)
     return np.memmap(path, dtype, "r+", shape=shape)
+
+
+# What training keeps of its state, beside the features; see `unlite.training.loop`.
+STATE = "state.npz"
+
+
+def clear(folder: Path) -> None:
+    """Remove what only an interrupted run needs."""
+    for name in ("train", "val"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def check_same(folder: Path, settings: dict[str, Any]) -> bool:

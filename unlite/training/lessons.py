@@ -16,8 +16,8 @@ from converter.surgery.tower import Tower
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
 from unlite.detection.pipeline import Pixels
-from unlite.training.augment import Augmentation, Augmenter, as_it_is
-from unlite.training.features import Cache, Form, compute
+from unlite.training.augment import Augmentation, Augmenter, Seen, as_it_is
+from unlite.training.features import Cache, Form, Place, compute
 from unlite.training.losses import anchor_classification, class_entropy, smooth_l1
 from unlite.training.parts import Parts, cut
 from unlite.training.placing import Placed
@@ -71,46 +71,24 @@ class Lessons:
         )
         return Form(tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs), wanted)
 
-    def cache(
-        self,
-        folder: Path,
-        placed: Sequence[Placed],
-        copies: int,
-        augmentation: Augmentation,
-        seed: int,
-        progress: Callable[[str], None] = lambda _: None,
-    ) -> Cache:
-        """Features and targets of pictures, each as it is and in variations."""
+    def rows(self, placed: Sequence[Placed], copies: int, augmentation: Augmentation, seed: int) -> "Rows":
+        """Pictures, each as it is and in variations.
+
+        Args:
+            placed: The pictures.
+            copies: How many rows each gives.
+            augmentation: How far the variations go.
+            seed: What they depend on.
+        """
         empty = [each for each in placed if not len(each.objects)]
-        detector = self.source.detector
 
         def background(share: float) -> Pixels:
             return load_picture(empty[int(share * len(empty))].example.path)
 
-        augmenter = Augmenter(detector, augmentation, background if empty else None)
+        augmenter = Augmenter(self.source.detector, augmentation, background if empty else None)
+        return Rows(self, tuple(placed), copies, augmenter, seed)
 
-        def row(number: int, run: Any) -> tuple[list[Array], list[Any]]:
-            each, copy = placed[number // copies], number % copies
-            picture = load_picture(each.example.path)
-            if copy:
-                seen = augmenter(picture, each.objects, (seed, number))
-            else:
-                seen = as_it_is(picture, each.objects, detector)
-            taken, regressors, logits = run(seen.tensor)
-            classes, _ = assign(decode_boxes(regressors, detector)[0], seen.objects)
-            return taken, [boxes_wanted(regressors, logits) if box else classes[:, None] for box in self.is_box]
-
-        say = f"features of the pictures for {folder.name},"
-        return compute(
-            folder,
-            len(placed) * copies,
-            self.form,
-            row,
-            self._runner,
-            lambda done, all_: progress(f"{say} {done}/{all_}"),
-        )
-
-    def _runner(self) -> Callable[[Array], tuple[list[Array], Array, Array | None]]:
+    def runner(self) -> Callable[[Array], tuple[list[Array], Array, Array | None]]:
         """Gives what the head takes of an input tensor, and the original's regressors and logits."""
         coordinates, taken = self.source.detector.coordinates, self.parts.taken
         body = self.parts.run_body() if self.parts.body else None
@@ -133,9 +111,59 @@ class Lessons:
         return run
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Pictures to learn from, in an order that says which variation is which.
+
+    Attributes:
+        lessons: What is learned.
+        placed: The pictures.
+        copies: How many rows each gives, the first as it is.
+        augmenter: Makes the others.
+        seed: What they depend on.
+    """
+
+    lessons: Lessons
+    placed: tuple[Placed, ...]
+    copies: int
+    augmenter: Augmenter
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.placed) * self.copies
+
+    def examples(self, count: int) -> list[int]:
+        """Numbers of a few rows, of pictures from all over the set, variations first."""
+        chosen = np.linspace(0, len(self.placed) - 1, min(count, len(self.placed))).astype(int).tolist()
+        return [
+            picture * self.copies + min(1 + place % self.copies, self.copies - 1)
+            for place, picture in enumerate(chosen)
+        ]
+
+    def seen(self, number: int) -> Seen:
+        """One row as the network sees it."""
+        each = self.placed[number // self.copies]
+        picture = load_picture(each.example.path)
+        if number % self.copies == 0:
+            return as_it_is(picture, each.objects, self.lessons.source.detector)
+        return self.augmenter(picture, each.objects, (self.seed, number))
+
+    def cache(self, folder: Path, progress: Callable[[int, int], None] = lambda *_: None) -> Cache:
+        """Compute features and targets of all rows, see `features.compute`."""
+        lessons, detector = self.lessons, self.lessons.source.detector
+
+        def row(number: int, run: Any) -> tuple[list[Array], list[Any]]:
+            seen = self.seen(number)
+            taken, regressors, logits = run(seen.tensor)
+            classes, _ = assign(decode_boxes(regressors, detector)[0], seen.objects)
+            return taken, [boxes_wanted(regressors, logits) if box else classes[:, None] for box in lessons.is_box]
+
+        return compute(Place(folder, len(self), lessons.form), row, lessons.runner, progress)
+
+
 def boxes_wanted(regressors: Array, logits: Array | None) -> Array:
-    """What a teacher says of boxes, [anchors, coordinates + 1], see `losses.smooth_l1`: the surer, the more it counts."""
-    assert logits is not None  # noqa: S101
+    """What a teacher says of boxes, [anchors, coordinates + 1], see `losses.smooth_l1`; the surer, the more it counts."""
+    assert logits is not None  # noqa: S101 - boxes train only beside a teacher, who gives both
     score = 1 / (1 + np.exp(-np.clip(logits.max(axis=1, keepdims=True), -100, 100)))
     made: Array = np.concatenate([regressors, np.where(score >= SURE, score, 0)], axis=1).astype(np.float32)
     return made

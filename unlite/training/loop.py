@@ -1,5 +1,6 @@
 """Training a head on cached features: Keras's `fit`, what is kept of it, and where it goes on after a kill."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 
 from converter.errors import BadData
 from converter.files import whole_file
-from unlite.training.features import Cache
+from unlite.training.features import STATE, Cache
 
-STATE = "state.npz"
 WARM_UP = 50  # steps in which the learning rate rises; a new head's first gradients are large
 Progress = Callable[[str], None]
 Weights = list[NDArray[np.float32]]
@@ -62,14 +62,16 @@ class Trained:
         epochs: Passes that were made.
         best: The one whose weights the head has now, from 1.
         rows: One for each pass, as in `results.csv`.
+        last: The head's weights after the last pass.
     """
 
     epochs: int
     best: int
     rows: tuple[dict[str, float], ...]
+    last: Weights
 
 
-def fit(
+def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
     head: Any,
     losses: Sequence[Any],
     train: Cache,
@@ -95,7 +97,7 @@ def fit(
     import keras
 
     course.check()
-    steps = -(-len(train) // course.batch)
+    steps = math.ceil(len(train) / course.batch)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(course.epochs * steps - WARM_UP, 1), warmup_target=course.learning_rate, warmup_steps=WARM_UP
     )
@@ -120,8 +122,9 @@ def fit(
             callbacks=callbacks,
             verbose=0,
         )
+    last = head.get_weights()
     head.set_weights(state.best)
-    return Trained(state.epoch, state.best_epoch, tuple(state.rows))
+    return Trained(state.epoch, state.best_epoch, tuple(state.rows), last)
 
 
 class _State:
@@ -222,7 +225,7 @@ def _batches(cache: Cache, course: Course, epoch: int | None) -> Any:
             return np.random.default_rng([course.seed, self._epoch]).permutation(len(cache))
 
         def __len__(self) -> int:
-            return -(-len(cache) // course.batch)
+            return math.ceil(len(cache) / course.batch)
 
         def __getitem__(self, number: int) -> tuple[Any, Any]:
             # In the order in which they lie: a batch is read in one sweep.

@@ -1,6 +1,7 @@
 """What training makes smaller, on every back end of Keras.
 
-Sources: T.-Y. Lin et al., "Focal Loss for Dense Object Detection" (2017); R. Girshick, "Fast R-CNN" (2015), for smooth L1.
+Sources: T.-Y. Lin et al., "Focal Loss for Dense Object Detection" (2017); R. Girshick, "Fast R-CNN" (2015), for
+smooth L1.
 """
 
 from typing import Any

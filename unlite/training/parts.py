@@ -1,7 +1,7 @@
 """A model cut in two at what trains: a body that is frozen, and a head that is trained on what the body gives.
 
-The body runs once for each picture, in LiteRT; what it gives is kept, and the head trains on that. The same holds for any
-choice of what trains: with the last layers alone the head is small, with every layer it is the model.
+The body runs once for each picture, in LiteRT; what it gives is kept, and the head trains on that. The same holds
+for any choice of what trains: with the last layers alone the head is small, with every layer it is the model.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,10 @@
 """Whose boxes: where labelled objects are, in the convention in which the detector answers.
 
-A frozen detector's boxes are what they are: MediaPipe's hands are squares around the palm, while people draw boxes around
-whole hands, or none at all. So each object gets the box that the detector itself gives it: the best one that lies on the
-given box, or inside it, or, without a box, the best one in the picture. Looked for at several scales, and well below the
-usual score: in a labelled picture a weak box is worth having. What stays doubtful is listed, not guessed.
+A frozen detector's boxes are what they are: MediaPipe's hands are squares around the palm, while people draw boxes
+around whole hands, or none at all. So each object gets the box that the detector itself gives it: the best one that
+lies on the given box, or inside it, or, without a box, the best one in the picture. Looked for at several scales,
+and well below the usual score: in a labelled picture a weak box is worth having. What stays doubtful is listed, not
+guessed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
