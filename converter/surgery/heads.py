@@ -90,7 +90,7 @@ class _Surgeon:
     """Builds the model again with other branches."""
 
     def __init__(self, traced: KerasNetwork, head: Head, n: int, start: Start) -> None:
-        self._rewiring, self._traced = Rewiring(traced), traced
+        self._rewiring = Rewiring(traced)
         self._head, self._n, self._start = head, n, start
         # The old class that each new one starts from.
         self._source = np.array([j if j < head.classes else 0 for j in range(n)])
@@ -113,7 +113,7 @@ class _Surgeon:
 
         tower.check()
         self._rewiring.run(lambda *_: None)
-        logits = build(self._rewiring, self._traced, self._head, detector, tower, self._n)
+        logits = build(self._rewiring, self._head, detector, tower, self._n)
         old = [*self._head.branches, *self._head.tail][-1].outputs[0]
         if self._start == "old":
             logits = layers.Add(name=self._rewiring.free("class_logits"))([logits, self._rewiring.values[old]])

@@ -47,12 +47,11 @@ class Tower:
                 raise BadHead(f"a tower whose {name} is {value!r} cannot be built", hint="1 or more")
 
 
-def build(rewiring: Rewiring, traced: KerasNetwork, head: Head, detector: Detector, tower: Tower, n: int) -> Any:
+def build(rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: int) -> Any:
     """Logits [N, anchors, n] from features that the rewired model computes; at first they are all zero.
 
     Args:
-        rewiring: Has run over all of `traced`.
-        traced: The detector.
+        rewiring: Has run over all of the detector.
         head: Its branches.
         detector: What its outputs mean.
         tower: Its size.
@@ -68,7 +67,7 @@ def build(rewiring: Rewiring, traced: KerasNetwork, head: Head, detector: Detect
 
     rows, columns = _grid(detector)
     x = None
-    for source in _sources(traced, head, (rows, columns)):
+    for source in _sources(rewiring.traced, head, (rows, columns)):
         stride = source.shape[1] // rows
         layer = named(layers.Conv2D, "gather", tower.width, stride, strides=stride, use_bias=x is None)
         made = layer(rewiring.values[source])

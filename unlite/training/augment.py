@@ -1,5 +1,4 @@
-"""Pictures as a detector may see them: turned, shifted, nearer and further, in other light and before other
-backgrounds.
+"""Pictures as a detector may see them: turned, shifted, near and far, in other light and before other backgrounds.
 
 Done in Albumentations on bytes, so that every back end gets the same; each picture's variation depends on a seed
 and its number alone, so that it is the same in whatever order, and by however many threads, they are made.
@@ -8,6 +7,8 @@ and its number alone, so that it is the same in whatever order, and by however m
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,7 +114,7 @@ class Augmenter:
         with importing("train", "augmentation"):
             import albumentations
         self._detector, self._settings, self._backgrounds = detector, augmentation, backgrounds
-        self._geometry, self._light = _pipelines(albumentations, detector, augmentation)
+        self._make, self._own = partial(_pipelines, albumentations, detector, augmentation), local()
         self._mirrored = mirrored(detector.keypoints)
 
     def __call__(self, picture: Pixels, objects: Objects, seed: Sequence[int]) -> Seen:
@@ -126,23 +127,31 @@ class Augmenter:
         """
         rng = np.random.default_rng(seed)
         number = int(rng.integers(1 << 31))
-        for pipeline in (self._geometry, self._light):
-            pipeline.set_random_seed(number)
+        geometry, light = self._pipelines()
+        geometry.set_random_seed(number)
+        light.set_random_seed(number)
         size = np.array(picture.shape[1::-1], np.float32)
-        made = self._geometry(
-            image=picture, mask=np.ones(picture.shape[:2], np.uint8), keypoints=_points(objects) * size
-        )
+        made = geometry(image=picture, mask=np.ones(picture.shape[:2], np.uint8), keypoints=_points(objects) * size)
         canvas = made["image"]
         chance, settings = rng.random(), self._settings
         if chance < settings.background + settings.plain:
             colour = _edge_colour(picture) if chance < settings.plain else self._background(rng)
             canvas = np.where(made["mask"][..., None] == 0, colour, canvas)
-        canvas = self._light(image=canvas)["image"]
+        canvas = light(image=canvas)["image"]
         size = np.array([self._detector.width, self._detector.height], np.float32)
-        points = np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), -1, 2) / size
+        points = (
+            np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), -1 if len(objects) else 3, 2) / size
+        )
         low, high = self._detector.range
         tensor = canvas[None].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
         return Seen(tensor, _objects(points, objects, self._mirrored))
+
+    def _pipelines(self) -> tuple[Any, Any]:
+        """Each thread has its own: they carry the random numbers that they will use."""
+        if not hasattr(self._own, "made"):
+            self._own.made = self._make()
+        made: tuple[Any, Any] = self._own.made
+        return made
 
     def _background(self, rng: np.random.Generator) -> Pixels:
         import cv2

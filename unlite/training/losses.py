@@ -21,8 +21,8 @@ def anchor_classification(y_true: Any, logits: Any, focus: float = FOCUS) -> Any
     number of anchors that are about an object, at least 1.
 
     Args:
-        y_true: [N, anchors, 1] class numbers; `targets.NOTHING` where there is no object, `targets.IGNORED` where nothing
-            is asked.
+        y_true: [N, anchors, 1] class numbers; `targets.NOTHING` where there is no object, `targets.IGNORED` where
+            nothing is asked.
         logits: [N, anchors, classes], any size: nothing overflows.
         focus: How much less what is right already counts; 1 or more.
 
