@@ -140,7 +140,7 @@ class Augmenter:
         canvas = light(image=canvas)["image"]
         size = np.array([self._detector.width, self._detector.height], np.float32)
         points = (
-            np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), -1 if len(objects) else 3, 2) / size
+            np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), 3 + len(self._mirrored), 2) / size
         )
         low, high = self._detector.range
         tensor = canvas[None].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)

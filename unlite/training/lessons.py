@@ -162,7 +162,7 @@ class Rows:
 
 
 def boxes_wanted(regressors: Array, logits: Array | None) -> Array:
-    """What a teacher says of boxes, [anchors, coordinates + 1] for `losses.smooth_l1`: the surer, the more it counts."""
+    """A teacher's boxes, [anchors, coordinates + 1] for `losses.smooth_l1`: the surer, the more it counts."""
     assert logits is not None  # noqa: S101 - boxes train only beside a teacher, who gives both
     score = 1 / (1 + np.exp(-np.clip(logits.max(axis=1, keepdims=True), -100, 100)))
     made: Array = np.concatenate([regressors, np.where(score >= SURE, score, 0)], axis=1).astype(np.float32)
