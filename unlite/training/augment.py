@@ -111,7 +111,7 @@ class Augmenter:
         backgrounds: Callable[[float], Pixels] | None = None,
     ) -> None:
         # It asks the package index for a newer version when it is imported: nothing here leaves the machine.
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
         with importing("train", "augmentation"):
             import albumentations
         self._detector, self._settings, self._backgrounds = detector, augmentation, backgrounds
