@@ -191,6 +191,8 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
     source = Source.of(model, detector)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data), settings.labels)
     dataset = split(dataset, settings.share, settings.seed, settings.group)
+    keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
+    lessons = Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
     clock("reading")
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
@@ -200,8 +202,6 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         _check(dataset, sides, placing, settings)
         check_same(work, _identity(settings, source, dataset))
         clock("finding objects")
-        keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
-        lessons = Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
         copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
         train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
         validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)

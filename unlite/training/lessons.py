@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from converter.errors import BadHead
 from converter.match.trace import keras_network
 from converter.surgery.head import box_branches
 from converter.surgery.heads import Design, replace_classes
 from converter.surgery.tower import Tower
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Pixels
+from unlite.detection.pipeline import Pixels, class_count
 from unlite.training.augment import Augmentation, Augmenter, Seen, as_it_is
 from unlite.training.features import Cache, Form, Place, compute
 from unlite.training.losses import anchor_classification, class_entropy, smooth_l1
@@ -52,6 +53,12 @@ class Lessons:
             BadHead: The design does not fit the detector.
         """
         detector = source.detector
+        known = class_count([tuple(x.shape[1:]) for x in source.model.outputs], detector)
+        if design in ("gated", "tower") and known > 1:
+            raise BadHead(
+                f"{source.name} tells {known} classes apart already, and design={design!r} needs a detector of one",
+                hint="take the detector that it was made from, or design='joint'",
+            )
         with _frozen(source, train):
             model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
         parts = cut(model)

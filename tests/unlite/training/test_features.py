@@ -65,7 +65,11 @@ def test_all_rows_are_computed_once(tmp_path: Path) -> None:
 
 
 def test_what_half_precision_cannot_hold(tmp_path: Path) -> None:
-    cache = compute(Place(tmp_path / "t", 1, FORM), lambda *_: ([row(0, 0)[0][0] - 1e9, row(0, 0)[0][1] + 1e9], row(0, 0)[1]), lambda: None)
+    cache = compute(
+        Place(tmp_path / "t", 1, FORM),
+        lambda *_: ([row(0, 0)[0][0] - 1e9, row(0, 0)[0][1] + 1e9], row(0, 0)[1]),
+        lambda: None,
+    )
     assert np.isfinite(cache.taken[0]).all()
     assert np.isfinite(cache.taken[1]).all()
 
@@ -98,7 +102,9 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OutputNotWritten, match=r"has no room: No space left.*\n.*0\.0 GB for the features of 9 pictures"):
+    with pytest.raises(
+        OutputNotWritten, match=r"has no room: No space left.*\n.*0\.0 GB for the features of 9 pictures"
+    ):
         compute(Place(tmp_path / "train", 9, FORM), row, lambda: None)
     assert not list(tmp_path.iterdir())
 

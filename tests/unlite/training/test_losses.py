@@ -39,7 +39,9 @@ def focal(y: Doubles, logits: Doubles) -> Doubles:
 def entropy(y: Doubles, logits: Doubles) -> Doubles:
     made = np.zeros(len(y))
     for picture, (rows, values) in enumerate(zip(y[..., 0].astype(int), logits, strict=True)):
-        each = [np.log(np.exp(row).sum()) - row[wanted] for wanted, row in zip(rows, values, strict=True) if wanted >= 0]
+        each = [
+            np.log(np.exp(row).sum()) - row[wanted] for wanted, row in zip(rows, values, strict=True) if wanted >= 0
+        ]
         made[picture] = sum(each) / max(len(each), 1)
     return made
 
@@ -87,7 +89,9 @@ def value(made: Any) -> Any:
 def test_classification(loss: Any, independent: Any, classes: int) -> None:
     y, logits = classes_and_logits(classes)
     right = independent(y.astype(float), logits.astype(float))
-    np.testing.assert_allclose(value(loss(ops.convert_to_tensor(y), logits)), right, rtol=CLOSE, atol=CLOSE)
+    np.testing.assert_allclose(
+        value(loss(ops.convert_to_tensor(y), ops.convert_to_tensor(logits))), right, rtol=CLOSE, atol=CLOSE
+    )
     slope = finite_differences(lambda x: independent(y.astype(float), x), logits.astype(float))
     np.testing.assert_allclose(gradient(lambda x: loss(ops.convert_to_tensor(y), x), logits), slope, rtol=0, atol=CLOSE)
 
@@ -99,7 +103,9 @@ def test_distance_of_boxes() -> None:
     y[0, 3, -1] = y[1, :, -1] = 0  # an anchor, and a picture, that does not count
     y[0, 0, :-1] = boxes[0, 0]
     right = distance(y.astype(float), boxes.astype(float))
-    np.testing.assert_allclose(value(losses.smooth_l1(y, ops.convert_to_tensor(boxes))), right, rtol=CLOSE)
+    np.testing.assert_allclose(
+        value(losses.smooth_l1(ops.convert_to_tensor(y), ops.convert_to_tensor(boxes))), right, rtol=CLOSE
+    )
     slope = finite_differences(lambda x: distance(y.astype(float), x), boxes.astype(float))
     made = gradient(lambda x: losses.smooth_l1(ops.convert_to_tensor(y), x), boxes)
     np.testing.assert_allclose(made, slope, atol=CLOSE)
@@ -115,7 +121,8 @@ def test_a_teachers_probabilities(focus: float) -> None:
     p = 1 / (1 + np.exp(-logits.astype(float)))
     wrong = p * (1 - wanted) + (1 - p) * wanted
     right = -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)) * wrong**focus
-    np.testing.assert_allclose(value(losses.binary_focal(wanted, ops.convert_to_tensor(logits), focus)), right, rtol=1e-5)
+    made = losses.binary_focal(ops.convert_to_tensor(wanted), ops.convert_to_tensor(logits), focus)
+    np.testing.assert_allclose(value(made), right, rtol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [1, 3])

@@ -139,7 +139,9 @@ def test_hands_without_a_label_beside_given_boxes_are_background(say: Say) -> No
 
 def test_a_box_of_the_detector_belongs_to_one_object(say: Say) -> None:
     """Two whole hands; the second one's box has both palms in it."""
-    made = say({HERE: 0.9, THERE: 0.5}, Annotation("ok", (0.05, 0.05, 0.6, 0.6)), Annotation("fist", (0.15, 0.15, 0.7, 0.7)))
+    made = say(
+        {HERE: 0.9, THERE: 0.5}, Annotation("ok", (0.05, 0.05, 0.6, 0.6)), Annotation("fist", (0.15, 0.15, 0.7, 0.7))
+    )
     np.testing.assert_allclose(made.placed[0].objects.boxes_xywh, [HERE, THERE])
     twice = say({HERE: 0.9}, Annotation("ok", HERE), Annotation("fist", HERE))
     assert twice.placed[0].is_given == (False, True)
