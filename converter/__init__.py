@@ -25,6 +25,7 @@ from converter.tflite.reader import Source, read
 if TYPE_CHECKING:
     import keras
 
+    from converter.detectors.labels import Labels
     from converter.rebuild.model import Progress
 
 __version__ = "0.1.0"
@@ -42,7 +43,8 @@ def convert(
         progress: Called after every layer with (layers done, layers in all).
 
     Returns:
-        A functional model with float32 inputs and outputs, batch axis free, outputs in the file's order.
+        A functional model with float32 inputs and outputs, batch axis free, outputs in the file's order. Labels that
+        unlite has written into the file are its attribute `labels` (a `Blueprint` has none).
 
     Raises:
         ModelNotFound: There is no such file.
@@ -51,22 +53,34 @@ def convert(
         UnsupportedModel: It has several subgraphs, or inputs that are not float32.
         MissingBackend: Keras or its back end is not installed.
     """
+    from converter.detectors.labels import ATTRIBUTE, own_labels
     from converter.rebuild.model import rebuild
 
     if isinstance(source, Blueprint):
         return rebuild(replace(source, name=name or source.name), progress)
     model = source if isinstance(source, Model) else read(source)
-    return rebuild(blueprint(model.graph, name or model.name), progress)
+    made = rebuild(blueprint(model.graph, name or model.name), progress)
+    if labels := own_labels(model):
+        setattr(made, ATTRIBUTE, labels)
+    return made
 
 
-def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
+def save(model: "keras.Model", path: str | os.PathLike[str], labels: "Labels | None" = None) -> None:
     """Write a model as `.keras`, whole or not at all.
+
+    Args:
+        model: A `keras.Model`.
+        path: Where to.
+        labels: What its classes are called; default: the model's attribute `labels`, where `load` puts them. Keras's
+            own `model.save` does not know them.
 
     Raises:
         OutputNotWritten: The path has another suffix or cannot be written.
     """
+    from converter.detectors.labels import labels_of, put_into_archive
     from converter.files import check_output, whole_file
 
+    labels = labels or labels_of(model)
     with whole_file(check_output(path)) as whole:
         try:
             model.save(whole)
@@ -74,10 +88,12 @@ def save(model: "keras.Model", path: str | os.PathLike[str]) -> None:
             raise OutputNotWritten(
                 f"the model cannot be saved as .keras: {error}", hint="or use Python: parity.layers, model.save_weights"
             ) from None
+        if labels:
+            put_into_archive(whole, labels)
 
 
 def load(path: str | os.PathLike[str]) -> "keras.Model":
-    """Load a converted model, in Keras's safe mode.
+    """Load a converted model, in Keras's safe mode; labels that were saved with it are its attribute `labels`.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -85,6 +101,7 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
     """
     from zipfile import BadZipFile
 
+    from converter.detectors.labels import ATTRIBUTE, read_labels
     from converter.rebuild.model import import_keras
 
     path = Path(path)
@@ -92,6 +109,9 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
         raise ModelNotFound(f"no such file: {path}")
     keras = import_keras()
     try:
-        return keras.saving.load_model(path, safe_mode=True)
+        model = keras.saving.load_model(path, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
         raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None
+    if labels := read_labels(path):
+        setattr(model, ATTRIBUTE, labels)
+    return model

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from converter.errors import OutputNotWritten
@@ -45,3 +45,14 @@ def whole_file(path: Path) -> Iterator[Path]:
             whole.replace(path)
     except OSError as error:
         raise OutputNotWritten(f"{path} cannot be written: {error}") from None
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files that belong together: each whole, and none before all of them have been written.
+
+    Raises:
+        OutputNotWritten: One cannot be written.
+    """
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            stack.enter_context(whole_file(path)).write_bytes(content)

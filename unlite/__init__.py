@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from converter import UnliteError, __version__, blueprint, convert, load, read, save
     from converter.blueprints.specs import Blueprint, LayerSpec
-    from converter.detectors import Detector, anchors
+    from converter.detectors import Detector, Labels, anchors, read_labels
     from converter.match.overrides import read_overrides
     from converter.match.transfer import make_plan, transfer
     from converter.surgery.activations import swap_activation
@@ -27,15 +27,36 @@ if TYPE_CHECKING:
     from converter.write.writer import write
     from parity import assert_parity, layers, verify
     from unlite.detection.finder import load_finder
+    from unlite.training.finetuning import TrainingSettings, finetune
 
-__all__ = ["Blueprint", "Detector", "Graph", "LayerSpec", "Model", "UnliteError", "__version__", "anchors"]
-__all__ += ["assert_parity", "blueprint", "convert", "layers", "load", "load_finder", "make_plan", "quantize", "read"]
-__all__ += ["read_overrides", "replace_classes", "resize_input", "save", "swap_activation", "transfer", "verify"]
-__all__ += ["widen_input", "write"]
+__all__ = [
+    "Blueprint",
+    "Detector",
+    "Graph",
+    "Labels",
+    "LayerSpec",
+    "Model",
+    "TrainingSettings",
+    "UnliteError",
+    "__version__",
+]
+__all__ += [
+    "anchors",
+    "assert_parity",
+    "blueprint",
+    "convert",
+    "finetune",
+    "layers",
+    "load",
+    "load_finder",
+    "make_plan",
+]
+__all__ += ["quantize", "read", "read_labels", "read_overrides", "replace_classes", "resize_input", "save"]
+__all__ += ["swap_activation", "transfer", "verify", "widen_input", "write"]
 # Where each name comes from.
 _HOMES = {
     "converter": "Blueprint Graph LayerSpec Model UnliteError __version__ blueprint convert load read save",
-    "converter.detectors": "Detector anchors",
+    "converter.detectors": "Detector Labels anchors read_labels",
     "converter.match.overrides": "read_overrides",
     "converter.match.transfer": "make_plan transfer",
     "converter.surgery.heads": "replace_classes",
@@ -45,6 +66,7 @@ _HOMES = {
     "converter.write.writer": "write",
     "parity": "assert_parity layers verify",
     "unlite.detection.finder": "load_finder",
+    "unlite.training.finetuning": "TrainingSettings finetune",
 }
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from converter.blueprints.build import Lowered, blueprint, lower_all
+from converter.detectors.labels import labels_in
 from converter.errors import UnliteError
 from converter.tflite.model import Graph, Model, Tensor
 
@@ -17,7 +18,7 @@ def summarize(model: Model) -> dict[str, Any]:
         A JSON-ready dictionary; for several subgraphs, all but `subgraphs` is about the first.
     """
     graph = model.graphs[0]
-    lowered = lower_all(graph)
+    lowered, labels = lower_all(graph), labels_in(model)
     return {
         "name": model.name,
         "bytes": len(model.data),
@@ -30,6 +31,7 @@ def summarize(model: Model) -> dict[str, Any]:
         "parameters": _parameters(lowered.graph),
         "weight_storage": _storage([tensor for tensor in lowered.graph.constants() if tensor.dtype in FLOATS]),
         "metadata": {name: len(data) for name, data in model.metadata.items()},
+        "labels": labels.as_dict() if labels else None,
         "signatures": [signature.key for signature in model.signatures],
         "unsupported": _unsupported(model, lowered),
     }

@@ -71,6 +71,17 @@ def _check_no_boxes(traced: KerasNetwork, end: Any, detector: Detector | None) -
         raise BadHead("the branches that are named give boxes, not logits")
 
 
+def box_branches(traced: KerasNetwork, detector: Detector) -> tuple[Call, ...]:
+    """The convolutions that give a detector's regressors, one for each feature map.
+
+    Raises:
+        BadHead: There are none.
+    """
+    makers = {tensor: call for call in traced.calls for tensor in call.outputs}
+    ends = [x for x in _returned(traced) if tuple(x.shape[1:]) == (detector.boxes, detector.coordinates)]
+    return tuple(call for end in ends[:1] for call in _walk_back(end, makers))
+
+
 def _is_convolution(call: Call | None) -> bool:
     return call is not None and type(call.layer).__name__ == "Conv2D"
 

@@ -12,13 +12,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.detectors.table import Detector
+from converter.detectors.table import Detector, for_shapes
 from converter.errors import BadHead
 from converter.match.trace import Call, KerasNetwork, keras_network
 from converter.surgery.head import Head, find_head
 from converter.surgery.rewire import Rewiring
+from converter.surgery.tower import Tower, build
 
-Design = Literal["joint", "gated", "bottleneck", "two_stage"]
+Design = Literal["joint", "gated", "bottleneck", "tower", "two_stage"]
 Start = Literal["old", "fresh"]
 DESIGNS: tuple[str, ...] = get_args(Design)
 # Share of anchors that a fresh head takes for an object: otherwise thousands of empty anchors drown the first steps
@@ -37,6 +38,7 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
     start: Start = "old",
     branches: Sequence[str] = (),
     detector: Detector | None = None,
+    tower: Tower | None = None,
 ) -> Any:
     """Give a detector `n` classes.
 
@@ -49,6 +51,8 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
             - `gated`: objectness stays as it is; a second branch beside it gives class logits, a third output
               [N, anchors, n]. A detection's score is the objectness, its class the largest class logit.
             - `bottleneck`: a narrow linear convolution first, shared by all anchors and classes of a feature map.
+            - `tower`: a small network of its own looks at features of several resolutions; what it gives is added to
+              the objectness, which stays as it is (see `converter.surgery.tower`).
             - `two_stage`: the detector stays as it is; what comes back is a second model, which classifies the
               detected region: [N, 64, 64, 3] in the detector's range → logits [N, n].
         start: `old`: the new model detects what the old one did, every class equally likely (`joint`,
@@ -56,6 +60,7 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
             as Keras initializes them, one anchor in a hundred taken for an object.
         branches: Names of the convolutions that give the logits, where they are not found.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
+        tower: Size of the `tower` design.
 
     Returns:
         A functional `keras.Model` that shares nothing with `model`.
@@ -71,11 +76,13 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
     n = int(n)
     traced = keras_network(model)
     head = find_head(traced, (branches,) if isinstance(branches, str) else branches, detector)
-    if design == "gated" and head.classes != 1:
+    if design in ("gated", "tower") and head.classes != 1:
         raise BadHead(f"{model.name} tells {head.classes} classes apart: it has no objectness to keep", "joint does")
     if design == "two_stage":
         return region_classifier(n, start)
     surgeon = _Surgeon(traced, head, n, start)
+    if design == "tower":
+        return surgeon.towered(_known(traced, detector), tower or Tower())
     return surgeon.gated() if design == "gated" else surgeon.replaced(narrow=design == "bottleneck")
 
 
@@ -98,6 +105,19 @@ class _Surgeon:
             return self._scaled(call, self._rewiring.again) if call in self._head.tail else None
 
         self._rewiring.run(change)
+        return self._rewiring.model()
+
+    def towered(self, detector: Detector, tower: Tower) -> Any:
+        """Objectness plus what a tower says of the classes; without the objectness if it starts fresh."""
+        from keras import layers
+
+        tower.check()
+        self._rewiring.run(lambda *_: None)
+        logits = build(self._rewiring, self._head, detector, tower, self._n)
+        old = [*self._head.branches, *self._head.tail][-1].outputs[0]
+        if self._start == "old":
+            logits = layers.Add(name=self._rewiring.free("class_logits"))([logits, self._rewiring.values[old]])
+        self._rewiring.values[old] = logits
         return self._rewiring.model()
 
     def gated(self) -> Any:
@@ -178,6 +198,14 @@ class _Surgeon:
         else:
             second.set_weights(self._weights(call, second, is_beside=False))
         return made
+
+
+def _known(traced: KerasNetwork, detector: Detector | None) -> Detector:
+    """The detector, by its tensors if nobody says."""
+    import keras
+
+    (taken,), returned = (keras.tree.flatten(ends) for ends in (traced.arguments, traced.returned))
+    return detector or for_shapes(tuple(taken.shape[1:]), [tuple(tensor.shape[1:]) for tensor in returned])
 
 
 def _last_sums(head: Head) -> list[Call]:

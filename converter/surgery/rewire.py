@@ -30,7 +30,7 @@ class Rewiring:
         import keras
 
         self._tree = keras.tree
-        self._traced = traced
+        self.traced = traced
         self._layers: dict[tuple[Any, str], Any] = {}  # the old layer and the new one's name
         self._names: set[str] = set()
         self.inputs = [
@@ -46,7 +46,7 @@ class Rewiring:
         Raises:
             CannotChange: A layer does not take what it gets now; the message names it.
         """
-        for call in self._traced.calls:
+        for call in self.traced.calls:
             operands = [self.values[tensor] for tensor in call.inputs]
             # `ConvertToTensor` is what Keras itself does with a model's inputs.
             made = operands if type(call.layer).__name__ == "ConvertToTensor" else change(call, operands)
@@ -98,16 +98,16 @@ class Rewiring:
         """
         import keras
 
-        inputs = self._tree.pack_sequence_as(self._traced.arguments, self.inputs)
-        outputs = self._tree.map_structure(self.values.__getitem__, self._traced.returned)
+        inputs = self._tree.pack_sequence_as(self.traced.arguments, self.inputs)
+        outputs = self._tree.map_structure(self.values.__getitem__, self.traced.returned)
         if more and isinstance(outputs, dict):
             outputs = outputs | dict(more)
         elif more:
             outputs = [*self._tree.flatten(outputs), *more.values()]
         try:
-            return keras.Model(inputs, outputs, name=self._traced.model.name)
+            return keras.Model(inputs, outputs, name=self.traced.model.name)
         except ValueError as error:
-            raise CannotChange(f"Keras refuses the changed {self._traced.model.name}: {error}") from error
+            raise CannotChange(f"Keras refuses the changed {self.traced.model.name}: {error}") from error
 
 
 def _like(call: Call, name: str, config: Mapping[str, Any]) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 from converter.errors import MalformedModel
 
 Fields = dict[str, Any]
+# As in `schema.json`: `tables` (field → slot, kind, default), `unions` and `enums` (member → value).
+Schema = dict[str, dict[str, dict[str, Any]]]
 _INTEGERS = {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
 _SCALARS = _INTEGERS | {"int64": "q", "uint64": "Q", "float32": "f", "float64": "d", "bool": "?"}
 _STRUCTS = {kind: struct.Struct(f"<{code}") for kind, code in _SCALARS.items()}
@@ -20,7 +22,7 @@ _U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
 
 
 @cache
-def schema() -> dict[str, dict[str, dict[str, Any]]]:
+def schema() -> Schema:
     """The TFLite schema: `tables`, `unions` and `enums` (made by `fixtures/derive_schema.py`)."""
     text = resources.files("converter.tflite").joinpath("schema.json").read_text()
     return json.loads(text)  # type: ignore[no-any-return]
@@ -37,10 +39,20 @@ class FlatBuffer:
     """Tables of one buffer, decoded into plain dictionaries.
 
     Vectors of numbers come back as views on the buffer, nothing large is copied.
+
+    Args:
+        data: The buffer.
+        described: Another schema than TFLite's.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, described: Schema | None = None) -> None:
         self.data = data
+        chosen = described or schema()
+        self._tables = chosen["tables"]
+        self._unions = {
+            f"union:{union}": {value: name for name, value in members.items()}
+            for union, members in chosen["unions"].items()
+        }
 
     def root(self, table: str) -> Fields:
         """Decode the root table and everything that it refers to.
@@ -62,7 +74,7 @@ class FlatBuffer:
         self._check(vtable, size)
         slots = struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4)
         fields: Fields = {}
-        for field, (slot, kind, *default) in schema()["tables"][name].items():
+        for field, (slot, kind, *default) in self._tables[name].items():
             offset = slots[slot] if slot < len(slots) else 0
             if offset:
                 fields[field] = self._value(kind, position + offset, position, slots, slot)
@@ -79,8 +91,8 @@ class FlatBuffer:
             # The schema's rule: the slot before a union holds its type.
             type_offset = slots[slot - 1]
             member = self._number(_STRUCTS["uint8"], position + type_offset) if type_offset else 0
-            table = enum_names(kind.removeprefix("union:")).get(member)
-            return {"": table} | self.table(self._indirect(at), table) if table in schema()["tables"] else None
+            table = self._unions[kind].get(member)
+            return {"": table} | self.table(self._indirect(at), table) if table in self._tables else None
         return self._target(kind, self._indirect(at))
 
     def _target(self, kind: str, at: int) -> Any:

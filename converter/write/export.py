@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from converter.detectors.labels import Labels, labels_of
 from converter.errors import CannotExport, UnliteError
 from converter.ops.forms import UnknownLayer
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import read
 from converter.tflite.variants import builtin_only
 from converter.write.keras_export import keras_export
+from converter.write.labels import with_labels
 from converter.write.onnx import to_onnx
 from converter.write.placed import StorageType
 from converter.write.quantize import Inputs, QuantizedType, quantize
@@ -44,6 +46,7 @@ class Exported:
         notes: What was done otherwise than asked, and why.
         is_anew: Whether nothing of the new file is the original's.
         inputs: What the model will see, as far as that is known.
+        labels: What the classes are called, as the file says it.
     """
 
     data: bytes
@@ -52,6 +55,7 @@ class Exported:
     notes: tuple[str, ...] = ()
     is_anew: bool = False
     inputs: Sequence[Inputs] = ()
+    labels: Labels | None = None
 
     def check_comparable(self) -> None:
         """Check that the file can be read back.
@@ -73,7 +77,7 @@ def export(
     representative: Callable[[Graph], Sequence[Inputs]] | None = None,
     progress: Progress = lambda _: None,
 ) -> Exported:
-    """Write a Keras model, through Keras's own export where one of its layers is unknown here.
+    """Write a Keras model, through Keras's own export where one of its layers is unknown here; its labels with it.
 
     Args:
         original: The file that it was made from; None for a model that comes from none.
@@ -102,8 +106,9 @@ def export(
         return replace(made, data=to_onnx(made.exact, model), is_anew=True)
     if form.dtype == "int8" or form.dtype == "dynamic":
         progress("quantizing")
-        return _quantized(made, form.dtype, representative(made.exact.graph) if representative else [])
-    return made
+        made = _quantized(made, form.dtype, representative(made.exact.graph) if representative else [])
+    labels = labels_of(model)
+    return replace(made, data=with_labels(made.data, labels), labels=labels)
 
 
 def _builtin(data: bytes, form: Form) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.detectors.labels import own_labels
 from converter.errors import BadInput, CannotExport
 from converter.extras import importing
 from converter.passes.activations import fuse_activations
@@ -24,6 +25,7 @@ from converter.tflite.edit import Editable
 from converter.tflite.model import Graph, Op
 from converter.tflite.reader import read
 from converter.tflite.variants import with_outputs
+from converter.write.labels import with_labels
 
 Inputs = Sequence[NDArray[np.float32]]  # one array per input of the file
 QuantizedType = Literal["int8", "dynamic"]
@@ -136,7 +138,7 @@ def quantize(data: bytes, dtype: QuantizedType, representative: Iterable[Inputs]
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     calibration = _calibration(file, representative) if dtype == "int8" else None
     frame = _Frame(file)
-    made = frame.restored(recipe.applied(file.pack(), calibration))
+    made = with_labels(frame.restored(recipe.applied(file.pack(), calibration)), own_labels(read(data)))
     left = Counter(op.kind for op in _left_float(read(made).graph, dtype))
     return Quantized(made, dict(left.most_common()), calibration.samples if calibration else 0)
 

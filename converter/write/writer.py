@@ -10,6 +10,7 @@ from typing import Any
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
+from converter.detectors.labels import labels_of
 from converter.errors import CannotExport
 from converter.match.audit import Finding, audit, settings
 from converter.match.canonical import network_of_blueprint
@@ -18,6 +19,7 @@ from converter.match.trace import KerasNetwork, keras_network
 from converter.ops.forms import UnknownLayer
 from converter.tflite.model import Model
 from converter.write.comparison import Comparison
+from converter.write.labels import with_labels
 from converter.write.placed import FLOATS, Placed, StorageType, place, placed_of, restored
 from converter.write.splice import Splicing
 
@@ -25,8 +27,8 @@ from converter.write.splice import Splicing
 def write(
     original: Model | None, model: Any, dtype: StorageType | None = None, *, allow_changes: bool = False
 ) -> bytes:
-    """Write a Keras model as `.tflite`: see `Writer`, in one call."""
-    return Writer(original, model, allow_changes=allow_changes).write(dtype)
+    """Write a Keras model, and its labels, as `.tflite`: see `Writer`, in one call."""
+    return with_labels(Writer(original, model, allow_changes=allow_changes).write(dtype), labels_of(model))
 
 
 class Writer:

@@ -4,13 +4,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from selenium import webdriver
 
+# As selenium's By has it, which is not installed where these tests are only collected.
+CSS, ID = "css selector", "id"
 # The background services would look for the network at every start.
 FLAGS = (
     "--headless",
@@ -52,3 +54,27 @@ def _find() -> tuple[str, str] | None:
     program = next((path for path in map(shutil.which, names) if path), None)
     driver = shutil.which("chromedriver")
     return (program, driver) if program and driver else None
+
+
+def open_page(chrome: "webdriver.Chrome", path: Path, fragment: str = "") -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    chrome.get("about:blank")
+    severe(chrome)  # forgets what other pages said
+    chrome.get(path.as_uri() + fragment)
+    ready = "return document.documentElement.dataset.ready === 'yes'"
+    WebDriverWait(chrome, 30).until(lambda driver: driver.execute_script(ready), f"{severe(chrome)}")
+    assert severe(chrome) == []
+
+
+def severe(chrome: Any) -> list[Any]:
+    """What the console has to complain about since the last call; selenium has no types for it."""
+    return [entry for entry in chrome.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def text(chrome: "webdriver.Chrome", selector: str) -> str:
+    return str(chrome.find_element(CSS, selector).text)
+
+
+def javascript(chrome: "webdriver.Chrome", expression: str) -> Any:
+    return chrome.execute_script(f"return {expression}")

@@ -22,7 +22,7 @@ import converter
 import parity
 import unlite
 from unlite.commands.main import VERBS
-from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.drawn import DrawnHand, draw
 
 pytestmark = pytest.mark.wheel
 CHECKOUT = Path(__file__).parents[2]

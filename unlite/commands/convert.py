@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import converter
 import parity
+from converter.detectors.labels import own_labels
 from converter.files import check_output
 from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, Result, Verb, counted, find, working
 
@@ -39,7 +40,7 @@ def convert(source: str, output: Path, *, verify: bool = True) -> Result:
         agrees = verification is None or verification.ok
         if agrees:
             progress(f"saving {output}")
-            converter.save(model, output)
+            converter.save(model, output, own_labels(original))
         layers, parameters = len(model.layers), model.count_params()
 
     def show(console: "Console") -> None:

@@ -55,7 +55,8 @@ def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
     """
     import numpy as np
 
-    from unlite.detection.drawing import DrawnHand, draw, side_by_side, stacked
+    from unlite.detection.drawing import Side, side_by_side, stacked
+    from unlite.detection.drawn import DrawnHand, draw
     from unlite.detection.finder import difference, load_finder
 
     finder, against = load_finder(model), load_finder(original)
@@ -67,7 +68,8 @@ def find_hands(model: Path, original: Path, target: Path) -> tuple[str, bool]:
         is_same, count = is_same and apart.is_same, count + len(apart.pairs)
         seen = " and ".join(f"palm with score {score:.3f}" for score in both[0].scores) or "nothing"
         lines.append(f"a hand of {scale:.0%} of the picture: {seen}; {apart}")
-        images.append(side_by_side(picture, both, (finder.name, against.name), apart))
+        sides = Side(finder.name, both[0]), Side(against.name, both[1])
+        images.append(side_by_side(picture, sides, apart))
     stacked(images).save(target)
     return "\n".join([*lines, f"drawn into {target}"]), is_same and count > 0
 

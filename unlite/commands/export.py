@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import converter
-from converter.errors import BadInput
+from converter.errors import BadInput, CannotExport, UnsupportedModel
 from converter.extras import check_extra
-from converter.files import check_output, whole_file
+from converter.files import check_output, write_all
 from unlite.commands.frame import JSON, NO_VERIFY, Progress, Result, Verb, counted, find, working
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from converter.detectors.labels import Labels
     from converter.tflite.model import Model
     from converter.write.export import Exported
     from parity.outputs.verification import Truth, Verification
@@ -64,11 +65,24 @@ def run(arguments: argparse.Namespace) -> Result:
         model = load_model(arguments.candidate)
         files = _write(original, model, arguments, progress)
         compared = Compared() if arguments.no_verify else _compare(files, model, arguments, progress)
+        beside, graph_notes = _graph(files, files.labels, output) if files.labels else ({}, [])
         if compared.ok:
-            with whole_file(output) as whole:
-                whole.write_bytes(files.data)
+            write_all({output: files.data, **beside})
     is_unchanged = original is not None and files.data == bytes(original.data)
-    return _result(files, _notes(files, arguments.dtype), compared, output, is_unchanged=is_unchanged)
+    notes = [*_notes(files, arguments.dtype), *graph_notes]
+    return _result(files, notes, compared, [output, *beside], is_unchanged=is_unchanged)
+
+
+def _graph(files: "Exported", labels: "Labels", output: Path) -> tuple[dict[Path, bytes], list[str]]:
+    """The graph with which MediaPipe runs a labelled detector, to be written beside it; else, why there is none."""
+    from unlite.detection.mediapipe_graph import SUFFIX, labelled_graph
+
+    path = check_output(output.with_suffix(SUFFIX), SUFFIX)
+    try:
+        text = labelled_graph(output, converter.read(files.data).graph, labels)
+    except (CannotExport, UnsupportedModel) as error:
+        return {}, [f"no graph for MediaPipe was written: {error}"]
+    return {path: text.encode()} if text else {}, []
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -193,7 +207,9 @@ def _notes(files: "Exported", dtype: str | None) -> list[str]:
     return notes
 
 
-def _result(files: "Exported", notes: list[str], compared: Compared, output: Path, *, is_unchanged: bool) -> Result:
+def _result(
+    files: "Exported", notes: list[str], compared: Compared, written: list[Path], *, is_unchanged: bool
+) -> Result:
     def show(console: "Console") -> None:
         from parity.report.text import print_verification
 
@@ -209,7 +225,9 @@ def _result(files: "Exported", notes: list[str], compared: Compared, output: Pat
                 console.print(f"{r.name}: storage rounds off up to {r.error:.2e}, {share:.1e} of its range")
         if compared.ok:
             what = _what(files, is_unchanged=is_unchanged)
-            console.print(f"wrote {output}: {what}, {len(files.data) / 1e6:.2f} MB")
+            console.print(f"wrote {written[0]}: {what}, {len(files.data) / 1e6:.2f} MB")
+            for path in written[1:]:
+                console.print(f"wrote {path}: with it, MediaPipe 0.10.21 runs the detector")
         else:
             console.print("nothing was written; --no-verify writes the file as it is")
 
@@ -220,17 +238,19 @@ def _result(files: "Exported", notes: list[str], compared: Compared, output: Pat
         "changes": list(files.changes),
         "notes": notes,
     }
-    written = str(output) if compared.ok else None
-    return Result(lambda: document | compared.as_dict() | {"output": written}, show, compared.ok)
+    output, graph = [*(str(path) for path in written if compared.ok), None, None][:2]
+    document |= {"output": output, "graph": graph, "labels": files.labels.as_dict() if files.labels else None}
+    return Result(lambda: document | compared.as_dict(), show, compared.ok)
 
 
 def _what(files: "Exported", *, is_unchanged: bool) -> str:
+    labelled = f", labels {', '.join(files.labels.names)}" if files.labels else ""
     if is_unchanged:
-        return "the original, byte for byte"
+        return f"the original, byte for byte{labelled}"
     if files.is_anew:
-        return "a graph of its own"
+        return f"a graph of its own{labelled}"
     spliced = ", and new operators for what has changed" if files.changes else ""
-    return f"the original's graph with the model's weights{spliced}"
+    return f"the original's graph with the model's weights{spliced}{labelled}"
 
 
 VERB = Verb("export", "Write a Keras model back into the file that it was made from.", add_options, run)

@@ -44,11 +44,18 @@ def show(summary: dict[str, Any], console: "Console") -> None:
     for part in (tensors, storage, operators):
         console.print(part)
         console.print()
+    _show_facts(console, summary)
+    _show_outlook(console, summary["unsupported"])
+
+
+def _show_facts(console: "Console", summary: dict[str, Any]) -> None:
     facts = {name: ", ".join(summary[name]) for name in ("metadata", "signatures")}
     for name, fact in ({"description": summary["description"]} | facts).items():
         if fact:
             console.print(f"{name}: {fact}")
-    _show_outlook(console, summary["unsupported"])
+    if labels := summary["labels"]:
+        threshold = "" if labels["threshold"] is None else f" (from a score of {labels['threshold']:g})"
+        console.print(f"labels{threshold}: {', '.join(labels['names'])}")
 
 
 def _show_outlook(console: "Console", reasons: list[str]) -> None:

@@ -22,7 +22,7 @@ from converter.write.writer import write
 from parity.runners.runtimes import Array, LiteRT
 from unlite.cost.latency import Contender
 from unlite.cost.runtimes import Runtime, Subject
-from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.drawn import DrawnHand, draw
 from unlite.detection.pipeline import (
     Detections,
     Floats,

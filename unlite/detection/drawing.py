@@ -1,14 +1,12 @@
-"""Pictures of hands drawn by code, free of licences and of people; and detections drawn into pictures."""
+"""Detections drawn into pictures."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import cos, radians, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlite.detection.finder import Difference
+from unlite.detection.finder import Difference, Named
 from unlite.detection.landmarks import Hand
 from unlite.detection.pipeline import Detections, Floats, Pixels
 
@@ -16,27 +14,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-SKIN, CREASE, BACKGROUND = (191, 140, 126), (190, 130, 85), (233, 228, 225)
-# An open right hand, fingers up, in units of the hand's size, centre of the palm at (0, 0), y downwards:
-# base, tip and width of thumb, index, middle, ring and little finger.
-FINGERS = (
-    ((-0.10, 0.17), (-0.40, -0.12), 0.10),
-    ((-0.18, -0.14), (-0.15, -0.49), 0.12),
-    ((-0.03, -0.15), (-0.04, -0.49), 0.13),
-    ((0.05, -0.12), (0.12, -0.46), 0.12),
-    ((0.18, -0.10), (0.22, -0.36), 0.09),
-)
-PALM = (
-    *((-0.20, -0.11), (-0.12, -0.16), (-0.03, -0.18), (0.14, -0.18), (0.22, -0.09), (0.23, 0.07)),
-    *((0.16, 0.27), (0.09, 0.34), (0.10, 0.57), (-0.12, 0.53), (-0.10, 0.33), (-0.20, 0.20)),
-)
-CREASES = (
-    ((-0.19, -0.02), (0.06, 0.00), (0.10, -0.08)),
-    ((-0.10, -0.06), (0.05, 0.06), (0.19, 0.05)),
-    ((-0.19, -0.02), (-0.05, 0.10), (-0.04, 0.28)),
-)
-# Drawn this many times larger and scaled down, for smooth edges.
-OVERSAMPLING = 4
 BOX, POINT, BONE, TEXT = (220, 30, 30), (30, 60, 220), (20, 150, 60), (20, 20, 20)
 ALONE, MOVED = (255, 0, 255), (255, 170, 0)
 # In pixels. Small pictures are drawn larger, so that lines and letters can be seen.
@@ -45,73 +22,40 @@ LINE, FONT, MARGIN = 2, 14, 24
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnHand:
-    """Where a hand is.
+class Side:
+    """What one model has found in a picture.
 
     Attributes:
-        scale: Its height as a share of the picture's.
-        centre: (x, y) of the palm's centre, as shares of the picture.
-        degrees: How far it is turned, clockwise.
+        name: The model's.
+        names: What each of them is called; empty: the model has no labels.
     """
 
-    scale: float = 0.38
-    centre: tuple[float, float] = (0.53, 0.64)
-    degrees: float = 0.0
+    name: str
+    found: Detections
+    names: Sequence[Named] = ()
+
+    def text(self, row: int) -> str:
+        """What stands beside one of them."""
+        score = float(self.found.scores[row])
+        if not self.names:
+            return f"{score:.3f}"
+        named = self.names[row]
+        return f"{named.label} {score if named.probability is None else named.probability:.2f}"
 
 
-def draw(
-    height: int = 192,
-    width: int = 192,
-    hands: Sequence[DrawnHand] = (DrawnHand(),),
-    background: tuple[int, int, int] = BACKGROUND,
-) -> "Image":
-    """Open hands, seen from the palm's side, in an RGB picture of so many pixels."""
-    from PIL import Image, ImageDraw, ImageFilter
-
-    picture = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING), background)
-    for hand in hands:
-        _draw_hand(ImageDraw.Draw(picture), hand, picture.size)
-    small = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return small.filter(ImageFilter.GaussianBlur(height / 300))
-
-
-def _draw_hand(draw: "ImageDraw", hand: DrawnHand, size: tuple[int, int]) -> None:
-    unit = hand.scale * size[1]
-    sine, cosine = sin(radians(hand.degrees)), cos(radians(hand.degrees))
-
-    def place(point: tuple[float, float]) -> tuple[float, float]:
-        x, y = point[0] * unit, point[1] * unit
-        return hand.centre[0] * size[0] + cosine * x - sine * y, hand.centre[1] * size[1] + sine * x + cosine * y
-
-    def stroke(start: tuple[float, float], end: tuple[float, float], width: float, colour: tuple[int, ...]) -> None:
-        radius = width * unit / 2
-        draw.line((place(start), place(end)), fill=colour, width=round(2 * radius))
-        for x, y in (place(start), place(end)):
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-
-    for base, tip, width in FINGERS:
-        stroke(base, tip, width + 0.015, CREASE)
-    draw.polygon([place(point) for point in PALM], fill=SKIN)
-    for base, tip, width in FINGERS:
-        stroke(base, tip, width, SKIN)
-    for crease in CREASES:
-        for start, end in pairwise(crease):
-            stroke(start, end, 0.010, CREASE)
-
-
-def annotated(picture: Pixels, found: Detections, alone: Collection[int] = ()) -> "Image":
+def annotated(picture: Pixels, side: Side, alone: Collection[int] = ()) -> "Image":
     """A picture, RGB [H, W, 3], with boxes, keypoints and scores; in another colour, rows that only one model finds."""
     from PIL import Image, ImageDraw, ImageFont
 
     made = Image.fromarray(picture)
     factor = max(1, min(-(-SMALLEST // min(made.size)), LARGEST // max(made.size)))
     made = made.resize((made.width * factor, made.height * factor), Image.Resampling.NEAREST)
-    draw, font = ImageDraw.Draw(made), ImageFont.load_default(FONT)
+    draw, font, found = ImageDraw.Draw(made), ImageFont.load_default(FONT), side.found
     for row in range(len(found)):
         (left, top), (width, height) = _placed(found.boxes_xywh[row].reshape(2, 2), made).tolist()
         colour = ALONE if row in alone else BOX
         draw.rectangle((left, top, left + width, top + height), outline=colour, width=LINE)
-        draw.text((left, max(top - FONT - LINE, 0)), f"{found.scores[row]:.3f}", colour, font)
+        draw.text((left, max(top - FONT - LINE, 0)), side.text(row), colour, font)
         for x, y in _placed(found.keypoints_xy[row], made).tolist():
             draw.ellipse((x - LINE, y - LINE, x + LINE, y + LINE), fill=POINT)
     return made
@@ -129,27 +73,23 @@ def draw_landmarks(image: "Image", hands: Sequence[Hand]) -> None:
 
 
 def side_by_side(
-    picture: Pixels,
-    both: tuple[Detections, Detections],
-    names: tuple[str, str],
-    difference: Difference,
-    hands: Sequence[Hand] = (),
+    picture: Pixels, both: tuple[Side, Side], difference: Difference, hands: Sequence[Hand] = ()
 ) -> "Image":
     """Two models' results beside each other: what only one finds, and how far the rest has moved."""
     from PIL import Image, ImageDraw, ImageFont
 
     first, second = (
-        annotated(picture, found, alone)
-        for found, alone in zip(both, (difference.only_first, difference.only_second), strict=True)
+        annotated(picture, side, alone)
+        for side, alone in zip(both, (difference.only_first, difference.only_second), strict=True)
     )
     draw_landmarks(first, hands)
     if not difference.is_same:
-        _draw_moves(ImageDraw.Draw(first), first, both, difference)
+        _draw_moves(ImageDraw.Draw(first), first, (both[0].found, both[1].found), difference)
     made = Image.new("RGB", (first.width + second.width + LINE, first.height + 2 * MARGIN), (255, 255, 255))
     draw, font = ImageDraw.Draw(made), ImageFont.load_default(FONT)
-    for image, name, left in ((first, names[0], 0), (second, names[1], first.width + LINE)):
+    for image, side, left in ((first, both[0], 0), (second, both[1], first.width + LINE)):
         made.paste(image, (left, MARGIN))
-        draw.text((left + LINE, LINE), name, TEXT, font)
+        draw.text((left + LINE, LINE), side.name, TEXT, font)
     draw.text((LINE, first.height + MARGIN + LINE), str(difference), TEXT, font)
     return made
 

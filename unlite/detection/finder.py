@@ -1,7 +1,7 @@
 """A detector ready to look at pictures, from a file of either kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,19 @@ import numpy as np
 
 import converter
 from converter import detectors
+from converter.detectors.labels import Labels, check_score, labels_of, own_labels
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
 from parity.runners.runtimes import LiteRT, Run, keras_runner
-from unlite.detection.pipeline import Detections, Floats, Pixels, check_outputs, detect, intersection_over_union
+from unlite.detection.pipeline import (
+    Detections,
+    Floats,
+    Pixels,
+    check_outputs,
+    class_count,
+    detect,
+    intersection_over_union,
+)
 
 # How far two models' results may be apart and still be the same, as a share of the picture or of the score.
 # MediaPipe's own two kernel sets are up to 2.2e-6 apart.
@@ -22,33 +31,61 @@ MATCH = 0.5  # intersection over union from which on two boxes are about the sam
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What something that was found is called.
+
+    Attributes:
+        label: Of its class.
+        probability: How sure a second stage is of it; None: there was none.
+    """
+
+    label: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finder:
     """A model and what its tensors mean.
 
     Attributes:
         name: What to call it.
+        detector: Its least score is the one that holds here.
+        labels: What its classes are called, as its file says.
+        by_class: Whether only what is of one class can be found twice, see `unlite.detection.pipeline.suppress`.
     """
 
     name: str
     run: Run
     detector: Detector
+    labels: Labels | None = None
+    by_class: bool = False
 
     def __call__(self, picture: Pixels) -> Detections:
         """What it finds in an RGB picture [H, W, 3], as shares of the picture."""
-        return detect(self.run, self.detector, picture).final
+        return detect(self.run, self.detector, picture, by_class=self.by_class).final
+
+    def names(self, found: Detections) -> list[Named]:
+        """What each of them is called; empty where the model has no labels."""
+        return [Named(self.labels.names[each]) for each in found.classes.tolist()] if self.labels else []
 
 
-def load_finder(path: Path, detector: Detector | None = None) -> Finder:
+def load_finder(
+    path: Path, detector: Detector | None = None, *, min_score: float | None = None, by_class: bool = False
+) -> Finder:
     """Load a detector.
 
     Args:
         path: `.tflite`, which runs in LiteRT, or `.keras`.
         detector: What its tensors mean; default: the known detector that has such tensors.
+        min_score: What scores less is dropped; default: what the file suggests, or else the detector's.
+        by_class: See `Finder`.
 
     Raises:
-        BadDetector: It is no detector that is known.
+        BadDetector: It is no detector that is known, its labels are not as many as its classes, or the least score is
+            none.
         UnliteError: It cannot be read.
     """
+    check_score("min_score", min_score)
     loaded = load_run(path)
     if len(loaded.taken) != 1:
         raise BadDetector(f"{path} takes {len(loaded.taken)} inputs; a detector takes one picture")
@@ -58,16 +95,23 @@ def load_finder(path: Path, detector: Detector | None = None) -> Finder:
         size = "×".join(map(str, taken))
         raise BadDetector(f"{path} takes {size}; detector {found.name!r} has pictures of {found.height}×{found.width}")
     check_outputs(loaded.given, found)
-    return Finder(path.name, loaded.run, found)
+    labels = loaded.labels
+    if labels:
+        labels.check(class_count(loaded.given, found), path.name)
+        min_score = labels.threshold if min_score is None else min_score
+    if min_score is not None:
+        found = replace(found, min_score=min_score)
+    return Finder(path.name, loaded.run, found, labels, by_class)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A file that can be run, and the shapes of what it takes and gives, without the batch."""
+    """A file that can be run, the shapes of what it takes and gives, without the batch, and its labels."""
 
     run: Run
     taken: list[tuple[int, ...]]
     given: list[tuple[int, ...]]
+    labels: Labels | None = None
 
 
 def load_run(path: Path) -> Loaded:
@@ -85,7 +129,8 @@ def _keras(path: Path) -> Loaded:
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise BadDetector(f"{path} has no fixed inputs and outputs", hint="build it with keras.Input")
-    return Loaded(keras_runner(model), *([tuple(x.shape[1:]) for x in ends] for ends in (inputs, outputs)))
+    taken, given = ([tuple(x.shape[1:]) for x in ends] for ends in (inputs, outputs))
+    return Loaded(keras_runner(model), taken, given, labels_of(model))
 
 
 def _litert(path: Path) -> Loaded:
@@ -97,7 +142,7 @@ def _litert(path: Path) -> Loaded:
             what = f"{tensor.dtype} {tensor.shape}"
             raise BadDetector(f"{path}: {tensor} is {what}, expected float32 and one picture at a time")
     taken, given = ([graph.tensors[index].shape[1:] for index in ends] for ends in (graph.inputs, graph.outputs))
-    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given)
+    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given, own_labels(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +221,32 @@ def difference(first: Detections, second: Detections) -> Difference:
     )
 
 
-def as_rows(found: Detections, detector: Detector, size: Sequence[int]) -> list[dict[str, Any]]:
-    """For JSON: in pixels of a picture of this height and width; None for what is not finite."""
+def as_rows(
+    found: Detections, detector: Detector, size: Sequence[int], names: Sequence[Named] = ()
+) -> list[dict[str, Any]]:
+    """For JSON: in pixels of a picture of this height and width; None for what is not finite.
+
+    Args:
+        found: What was found.
+        detector: What its keypoints are called.
+        size: Height and width of the picture.
+        names: Of each of them, where the model has labels.
+    """
     scale, sides = np.array([size[1], size[0]], np.float32), ("left", "top", "width", "height")
     boxes, keypoints = found.boxes_xywh * np.tile(scale, 2), found.keypoints_xy * scale
     columns = (each.tolist() for each in (found.scores, found.classes, boxes, keypoints))
+    called = [{key: value for key, value in asdict(each).items() if value is not None} for each in names]
     return [
         {
             "score": score,
             "class": class_,
+            **labelled,
             "box": dict(zip(sides, map(_finite, box), strict=True)),
             "keypoints": {
                 name: list(map(_finite, point)) for name, point in zip(detector.keypoints, points, strict=True)
             },
         }
-        for score, class_, box, points in zip(*columns, strict=True)
+        for score, class_, box, points, labelled in zip(*columns, called or [{}] * len(found), strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """From a picture to detections: sampled, run, decoded, suppressed, and placed in the picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import pi
 from typing import Any
 
@@ -105,6 +105,15 @@ def check_outputs(shapes: Sequence[Sequence[int]], detector: Detector) -> None:
         )
 
 
+def class_count(shapes: Sequence[Sequence[int]], detector: Detector) -> int:
+    """How many classes a model tells apart whose outputs `check_outputs` has found to be this detector's."""
+    rest = [shape[-1] for shape in shapes]
+    rest.remove(detector.coordinates)
+    if len(rest) > 1:
+        rest.remove(1)  # the objectness
+    return rest[0]
+
+
 def regressors_and_logits(outputs: Sequence[Floats], detector: Detector) -> tuple[Floats, Floats]:
     """Tell a detector's outputs apart by their last axis, whatever their order: [N, coordinates], [N, classes].
 
@@ -156,15 +165,18 @@ def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections
     return Detections(boxes, points[:, 2:], scores, classes)[is_box]
 
 
-def suppress(detections: Detections, threshold: float) -> Detections:
+def suppress(detections: Detections, threshold: float, *, by_class: bool = False) -> Detections:
     """Weighted non-maximum suppression: what overlaps the best one becomes one with it, weighted by score.
 
-    Classes play no part. Every overlap is with the best one's own box, not with the mean.
+    Every overlap is with the best one's own box, not with the mean.
 
     Args:
-        detections: In any order; what is returned is by score, descending, and keeps the score of its best.
+        detections: In any order; what is returned is by score, descending, and keeps the score and class of its best.
         threshold: Intersection over union above which two are the same.
+        by_class: Whether only two of one class can be the same; else classes play no part.
     """
+    if by_class and len(detections):
+        return _suppress_by_class(detections, threshold)
     ordered = detections[np.argsort(-detections.scores, kind="stable")]
     corners = ordered.corners()
     keypoints = ordered.keypoints_xy.reshape(len(ordered), 2 * ordered.keypoints_xy.shape[1])
@@ -186,6 +198,14 @@ def suppress(detections: Detections, threshold: float) -> Detections:
     boxes = np.concatenate([made[:, :2], made[:, 2:4] - made[:, :2]], axis=1)
     kept = ordered[np.array(heads, np.intp)]
     return Detections(boxes, made[:, 4:].reshape(kept.keypoints_xy.shape), kept.scores, kept.classes)
+
+
+def _suppress_by_class(detections: Detections, threshold: float) -> Detections:
+    classes = detections.classes
+    parts = [suppress(detections[classes == each], threshold) for each in np.unique(classes)]
+    names = [field.name for field in fields(detections)]
+    joined = Detections(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return joined[np.argsort(-joined.scores, kind="stable")]
 
 
 def remove_letterbox(detections: Detections, padding: Padding) -> Detections:
@@ -244,8 +264,8 @@ def as_tensor(picture: Pixels, detector: Detector) -> tuple[Floats, Padding]:
     return sample(picture, region, (detector.height, detector.width), detector.range), padding
 
 
-def detect(run: Run, detector: Detector, picture: Pixels) -> Trace:
-    """Find what a model finds in a picture, RGB [H, W, 3].
+def detect(run: Run, detector: Detector, picture: Pixels, *, by_class: bool = False) -> Trace:
+    """Find what a model finds in a picture, RGB [H, W, 3]; `by_class`: see `suppress`.
 
     Raises:
         BadDetector: The model's outputs are not those of the detector.
@@ -253,5 +273,5 @@ def detect(run: Run, detector: Detector, picture: Pixels) -> Trace:
     tensor, padding = as_tensor(picture, detector)
     raw = run([tensor])
     decoded = decode(*regressors_and_logits(raw, detector), detector)
-    suppressed = suppress(decoded, detector.min_suppression_threshold)
+    suppressed = suppress(decoded, detector.min_suppression_threshold, by_class=by_class)
     return Trace(tensor, raw, decoded, suppressed, remove_letterbox(suppressed, padding))

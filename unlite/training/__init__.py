@@ -1,1 +1,1 @@
-"""Training a detector's head on pictures: data, targets, losses, features that are computed once, evaluation, report."""
+"""Training a detector on pictures: data, targets, losses, features computed once, evaluation, report."""

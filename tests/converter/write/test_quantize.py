@@ -26,7 +26,7 @@ from parity.runners.runtimes import Array, Kernels, LiteRT
 from tests.tools import models
 from tests.tools.files import frame, siblings_file
 from tests.tools.spread import assert_bit_equal
-from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.drawn import DrawnHand, draw
 from unlite.detection.finder import Finder, difference
 from unlite.detection.pipeline import as_tensor
 

@@ -2,47 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from parity.report.html import write_html
-from tests.tools.browser import browser
+from tests.tools.browser import CSS, ID, browser, javascript, open_page, text
 from tests.tools.html_pages import HOSTILE, a_report, maps_of, statistics
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.browser
-# As selenium's By has it, which is not installed where these tests are only collected.
-CSS, ID = "css selector", "id"
 
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
     with browser(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
-
-
-def open_page(chrome: "Chrome", path: Path, fragment: str = "") -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    chrome.get("about:blank")
-    severe(chrome)  # forgets what other pages said
-    chrome.get(path.as_uri() + fragment)
-    ready = "return document.documentElement.dataset.ready === 'yes'"
-    WebDriverWait(chrome, 30).until(lambda driver: driver.execute_script(ready), f"{severe(chrome)}")
-    assert severe(chrome) == []
-
-
-def severe(chrome: Any) -> list[Any]:
-    """What the console has to complain about since the last call; selenium has no types for it."""
-    return [entry for entry in chrome.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-def text(chrome: "Chrome", selector: str) -> str:
-    return str(chrome.find_element(CSS, selector).text)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +37,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(chrome: "Chrome", page: Path) -> "Chrome":
     open_page(chrome, page)
     return chrome
-
-
-def javascript(chrome: "Chrome", expression: str) -> Any:
-    return chrome.execute_script(f"return {expression}")
 
 
 def test_headline_names_the_layer_and_the_reason(opened: "Chrome") -> None:

@@ -8,12 +8,15 @@ import pytest
 from PIL import Image
 
 import converter
-from converter.surgery.heads import replace_classes
+from converter.detectors.labels import Labels
+from converter.surgery.heads import region_classifier, replace_classes
 from converter.surgery.inputs import resize_input
+from converter.write.writer import write
 from fixtures.builder import Builder
 from fixtures.pictures import picture
 from tests.tools import models
 from tests.tools.commands import check_refused, document, output, run
+from tests.tools.labelled import LABELS, detector
 from tests.tools.lazy import architectures
 from tests.tools.networks import transferred
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
@@ -155,6 +158,12 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["far_40.png", "--draw", "missing/out.png"], "the folder missing does not exist"),
         (["97"], "camera 97 gives no pictures"),
         (["far_40.png", "--frames", "0"], "--frames is 0"),
+        (["far_40.png", "--min-score", "1.5"], "min_score 1.5 is no score"),
+        (["far_40.png", "--min-score", "nan"], "min_score nan is no score"),
+        (["far_40.png", "--classifier", "none.keras"], "no such file: none.keras"),
+        (["far_40.png", "--classifier", "hand_landmark_full"], "classifies no regions"),
+        (["far_40.png", "--classifier", "plain.keras"], "plain.keras has no labels"),
+        (["far_40.png", "--model", "few.keras"], "few.keras has 1 classes, but 2 labels"),
     ],
 )
 def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +172,10 @@ def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFix
         b = Builder()
         b.input(shape, dtype=dtype)
         Path(f"{name}.tflite").write_bytes(b.build(b.graph.inputs))
+    if arguments[-1] == "plain.keras":
+        converter.save(region_classifier(2), "plain.keras")
+    if arguments[-1] == "few.keras":
+        converter.save(models.shared("palm_detection_full"), "few.keras", Labels(("a", "b")))
     check_refused(capsys, "detect", *arguments, message=message)
 
 
@@ -176,3 +189,67 @@ def test_new_classes_start_by_detecting_as_before(design: Any, capsys: pytest.Ca
 def test_model_with_a_larger_input_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     converter.save(resize_input(models.shared("palm_detection_full"), 256, 256), "large.keras")
     output(capsys, "detect", "far_40.png", "--model", "large.keras", says="1 found")
+
+
+@pytest.fixture
+def labelled(folder: Path) -> str:
+    """A file whose second class scores most."""
+    Path("three.tflite").write_bytes(write(models.original("palm_detection_full"), detector("joint")))
+    return "three.tflite"
+
+
+def test_labels_are_told_and_drawn(labelled: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = output(capsys, "detect", "far_40.png", "--model", labelled, "--draw", "drawn.png", says=["label", "palm  "])
+    assert "class" not in out
+    output(capsys, "detect", "far_40.png", "--draw", "plain.png")
+    with Image.open("drawn.png") as named, Image.open("plain.png") as plain:
+        assert named.tobytes() != plain.tobytes()
+    made = document(capsys, "detect", "far_40.png", "--model", labelled)
+    (row,) = made["pictures"][0]["detections"]
+    assert (row["label"], row["class"], row["score"] > 0.96) == ("palm", 1, True)
+    assert (made["labels"], made["min_score"]) == (LABELS.as_dict(), 0.42)
+
+
+def test_labels_are_those_of_the_keras_model(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(detector("gated"), "three.keras")
+    made = document(capsys, "detect", "far_40.png", "--model", "three.keras", "--against", "palm_detection_full")
+    (picture_,) = made["pictures"]
+    assert [row["label"] for row in picture_["detections"]] == ["palm"]
+    assert "label" not in picture_["against"][0]
+    assert picture_["difference"]["same"]
+
+
+def test_least_score_is_the_options_the_files_or_the_detectors(
+    labelled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(capsys, "detect", "far_40.png")["min_score"] == 0.5
+    for model in ("palm_detection_full", labelled):
+        made = document(capsys, "detect", "far_40.png", "--model", model, "--min-score", "0.99")
+        assert (made["min_score"], made["pictures"][0]["detections"]) == (0.99, [])
+
+
+def test_classes_can_be_suppressed_on_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    model = replace_classes(models.shared("palm_detection_full"), 2)
+    for layer in model.layers:  # neighbouring anchors of a cell see the same hand, and call it different names
+        if "classifier_palm" in layer.name and layer.weights:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, bias + np.tile([0.5, 0, 0, 0.5], len(bias) // 4)])
+    model.labels = Labels(("fist", "palm"))
+    converter.save(model, "two.keras")
+    for suppress, names in (("all", 1), ("class", 2)):
+        made = document(capsys, "detect", "far_40.png", "--model", "two.keras", "--suppress", suppress)
+        assert len({row["label"] for row in made["pictures"][0]["detections"]}) == names
+
+
+def test_second_stage_names_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    for best, names in enumerate((["none"], ["fist"])):
+        classifier = region_classifier(2)
+        classifier.layers[-1].set_weights([np.zeros((128, 2)), np.eye(2)[best]])
+        converter.save(classifier, f"{best}.keras", Labels(("none", "fist"), detector="palm"))
+        made = document(capsys, "detect", "far_40.png", "--classifier", f"{best}.keras")
+        found = made["pictures"][0]["detections"]
+        assert [row["label"] for row in found] == [name for name in names if name != "none"]
+    assert found[0]["probability"] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert found[0]["score"] > 0.95
+    given = ["--classifier", "1.keras", "--draw", "drawn.png"]
+    output(capsys, "detect", "far_40.png", *given, says=["label  probability", "fist", "0.731"])

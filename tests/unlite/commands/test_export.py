@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import converter
+from converter.detectors.labels import Labels, read_labels
 from converter.surgery.heads import replace_classes
 from converter.surgery.inputs import widen_input
 from fixtures.builder import Builder
 from tests.tools import models
 from tests.tools.commands import check_refused, document, output, run
+from tests.tools.labelled import detector
 from tests.tools.lazy import keras
 from tests.tools.spread import assert_bit_equal
 
@@ -213,3 +215,47 @@ def test_export_that_does_not_agree_is_not_written(
     monkeypatch.setattr(Writer, "placed", exchanged)
     output(capsys, *LIKE, says=["NOT the same as the model", "nothing was written"], exit_code=1)
     assert not Path("new.tflite").exists()
+
+
+LABELS = Labels(("near", "far"), 0.25)
+
+
+def test_labels_travel(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(converter.load("file.keras"), "named.keras", LABELS)
+    like = ("export", "named.keras", "--like", "file.tflite")
+    out = output(capsys, *like, says="weights, labels near, far")
+    assert "pbtxt" not in out  # it is no detector
+    assert read_labels("named.tflite") == LABELS
+    output(capsys, "inspect", "named.tflite", says="labels (from a score of 0.25): near, far\n")
+    assert document(capsys, "inspect", "named.tflite")["labels"] == LABELS.as_dict()
+    output(capsys, *like[:3], "named.tflite", "-o", "new.tflite", says="the original, byte for byte, labels near, far")
+    output(capsys, "convert", "named.tflite", "-o", "back.keras")
+    assert read_labels("back.keras") == LABELS
+    for labels in (None, LABELS.as_dict()):
+        name = "named" if labels else "file"
+        made = document(capsys, "export", f"{name}.keras", "--like", "file.tflite", "--no-verify")
+        assert (made["labels"], made["graph"]) == (labels, None)
+
+
+def test_labelled_detector_comes_with_a_graph_for_mediapipe(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(detector("joint"), "three.keras")
+    given = ("export", "three.keras", "--like", "palm_detection_full")
+    output(capsys, *given, says="wrote three.pbtxt: with it, MediaPipe 0.10.21 runs the detector")
+    assert 'model_path: "three.tflite"' in Path("three.pbtxt").read_text(encoding="utf-8")
+    assert document(capsys, *given, "--no-verify")["graph"] == "three.pbtxt"
+    converter.save(detector("gated"), "gated.keras")
+    says = "no graph for MediaPipe was written: gated.tflite gives location, objectness, score"
+    output(capsys, "export", "gated.keras", "--like", "palm_detection_full", says=says)
+    assert not Path("gated.pbtxt").exists()
+
+
+def test_neither_file_is_written_where_one_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("three.pbtxt").mkdir()
+    converter.save(detector("joint"), "three.keras")
+    check_refused(capsys, "export", "three.keras", "--like", "palm_detection_full", message="three.pbtxt cannot be")
+
+
+def test_labels_that_are_not_as_many_as_classes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(converter.load("file.keras"), "named.keras", Labels(("a", "b", "c")))
+    message = "there are 3 labels, but the model gives 1×8×8×2"
+    check_refused(capsys, "export", "named.keras", "--like", "file.tflite", message=message)

@@ -1,15 +1,25 @@
 """Our stages against MediaPipe 0.10.21 itself, all of their numbers; `tox -e mediapipe` runs this."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import converter
 from converter.detectors.table import find
+from converter.write.labels import with_labels
+from converter.write.writer import write
 from fixtures.detection_cases import MODELS, detector_of, in_order, raw_tensors, rows
 from fixtures.pictures import NAMES, picture
 from parity.outputs.compare import Verdict, compare
 from parity.runners.runtimes import LiteRT, Run, keras_runner
+from tests.tools.labelled import LABELS, detector
+from tests.tools.lazy import keras
 from tests.tools.models import original, path, shared
 from tests.unlite.detection.test_golden import CLOSE
+from unlite.detection.finder import load_finder
+from unlite.detection.mediapipe_graph import labelled_graph
 from unlite.detection.pipeline import decode, detect, regressors_and_logits, suppress
 
 pytestmark = pytest.mark.mediapipe
@@ -53,3 +63,41 @@ def test_a_thousand_random_suppressions() -> None:
         found = decoded, suppress(decoded, detector.min_suppression_threshold)
         for ours, theirs in zip(found, run_tail(detector, *tensors), strict=True):
             np.testing.assert_allclose(rows(ours), rows(theirs), rtol=1e-6, atol=1e-6, err_msg=f"seed {seed}")
+
+
+@pytest.mark.parametrize("logits_first", [False, True])
+def test_labelled_detector_runs_in_mediapipe(
+    logits_first: bool,  # noqa: FBT001 - a parameter of pytest's
+    tmp_path: Path,
+) -> None:
+    from fixtures.mediapipe_graphs import run_labelled
+
+    file, model = tmp_path / "three.tflite", detector("joint")
+    if logits_first:
+        model = keras.Model(model.inputs, model.outputs[::-1])
+    data = write(None if logits_first else original("palm_detection_full"), model)
+    file.write_bytes(with_labels(data, LABELS))
+    config = labelled_graph(file, converter.read(file).graph, LABELS)
+    assert config
+    finder = load_finder(file)
+    for name in NAMES:
+        found = finder(picture(name))
+        labels, theirs = run_labelled(config, tmp_path, picture(name), finder.detector)
+        assert [each.label for each in finder.names(found)] == labels == ["palm"] * len(found)
+        assert np.abs(rows(found) - rows(theirs)).max(initial=0) <= CLOSE, name
+
+
+def test_other_tools_read_the_labels(tmp_path: Path) -> None:
+    from mediapipe.tasks.python.metadata.metadata import MetadataDisplayer
+
+    file = tmp_path / "three.tflite"
+    file.write_bytes(write(original("palm_detection_full"), detector("joint")))
+    shown = MetadataDisplayer.with_model_file(str(file))
+    (graph,) = json.loads(shown.get_metadata_json())["subgraph_metadata"]
+    (taken,), (location, score) = graph["input_tensor_metadata"], graph["output_tensor_metadata"]
+    assert taken["process_units"][0]["options"] == {"mean": [0.0], "std": [255.0]}
+    assert (location["name"], score["name"]) == ("location", "score")
+    assert score["process_units"][0]["options"] == {"global_score_threshold": 0.42}
+    assert [each["type"] for each in score["associated_files"]] == ["TENSOR_AXIS_LABELS"]
+    assert shown.get_packed_associated_file_list() == ["labels.txt"]
+    assert shown.get_associated_file_buffer("labels.txt").decode().splitlines() == list(LABELS.names)

@@ -12,7 +12,7 @@ from fixtures.builder import Builder
 from parity.runners.runtimes import LiteRT
 from tests.tools import models
 from tests.tools.files import siblings_file
-from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.drawn import DrawnHand, draw
 from unlite.detection.finder import Finder
 from unlite.detection.images import load_representative
 from unlite.detection.pipeline import detect

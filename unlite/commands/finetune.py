@@ -1,0 +1,134 @@
+"""`unlite finetune`: a detector learns the labels of a folder of pictures."""
+
+import argparse
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import converter
+from converter.extras import check_extra
+from converter.files import check_output
+from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, tell, working
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unlite.training.finetuning import Finetuned, TrainingSettings
+
+SHOWN = 8  # problems; the page lists all
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """A detector, pictures, and how it learns from them."""
+    parser.add_argument("model", **MODEL | {"help": f"{MODEL['help']}, or a .keras file"})
+    text = "a folder per label (`none` for pictures without objects), COCO, Pascal VOC, YOLO's data.yaml, or a JSON "
+    text += "file beside each picture"
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=text)
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: DATA's name in this folder")
+    text = "how classes are computed: tower (default), joint, gated or bottleneck, see `unlite heads`"
+    parser.add_argument("--design", default="tower", metavar="D", help=text)
+    text = "classes (default: everything else stays bit for bit), heads, or all"
+    parser.add_argument("--train", default="classes", metavar="WHAT", help=text)
+    parser.add_argument("--labels", metavar="L,...", help="which labels, in which order (default: all)")
+    text = "share of the pictures that is held out, where the data does not say (default: %(default)s)"
+    parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
+    text = "what is never on both sides, e.g. a person: a regular expression on a picture's path"
+    parser.add_argument("--group", metavar="REGEX", help=text)
+    parser.add_argument("--epochs", type=int, default=15, metavar="N", help="most passes (default: %(default)s)")
+    text = "variations of each picture (default: about 6000 in all)"
+    parser.add_argument("--copies", type=int, metavar="N", help=text)
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures in a step (default: %(default)s)")
+    text = "the largest (default: %(default)s)"
+    parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help=text)
+    text = "channels of the tower (default: %(default)s); half as many learn less, and cost a third"
+    parser.add_argument("--width", type=int, default=128, metavar="N", help=text)
+    text = "of split, variations and order (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=text)
+    text = "where features, results and the page are kept; a run that was interrupted goes on there (default: OUT-run)"
+    parser.add_argument("--run", type=Path, metavar="FOLDER", dest="folder", help=text)
+    parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write logs for TensorBoard")
+    parser.add_argument("--detector", **DETECTOR)
+    parser.add_argument("--json", **JSON)
+
+
+def run(arguments: argparse.Namespace) -> Result:
+    """Train, judge, save; the model and the page are written when all is done."""
+    from converter import detectors
+    from unlite.training.features import STATE
+    from unlite.training.finetuning import finetune
+
+    check_extra("train", "unlite finetune")
+    output = check_output(arguments.output or Path(f"{arguments.data.resolve().stem}.keras"))
+    folder = arguments.folder or output.with_name(f"{output.stem}-run")
+    settings = _settings(arguments)
+    settings.check()
+    detector = detectors.find(arguments.detector) if arguments.detector else None
+    model = arguments.model if arguments.model.endswith(".keras") else find(arguments.model)
+    if (folder / STATE).exists():
+        tell(f"{folder} has an interrupted run: it goes on if nothing has changed")
+    with working("reading the pictures") as progress:
+        tuned = finetune(model, arguments.data, settings, folder=folder, detector=detector, progress=progress)
+        progress("writing")
+        _write(tuned, output, folder)
+    return Result(partial(document, tuned, output, folder), partial(show, tuned, output, folder))
+
+
+def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
+    from converter.surgery.tower import Tower
+    from unlite.training.finetuning import TrainingSettings
+    from unlite.training.loop import Course
+
+    rate, logs = arguments.learning_rate, arguments.tensorboard
+    course = Course(arguments.epochs, arguments.batch, rate, seed=arguments.seed, tensorboard=logs)
+    return TrainingSettings(
+        design=arguments.design,
+        train=arguments.train,
+        tower=Tower(arguments.width),
+        labels=tuple(arguments.labels.split(",")) if arguments.labels else None,
+        share=arguments.share,
+        group=arguments.group,
+        copies=arguments.copies,
+        course=course,
+        seed=arguments.seed,
+    )
+
+
+def _write(tuned: "Finetuned", output: Path, folder: Path) -> None:
+    from unlite.training.features import clear
+    from unlite.training.finetuning import report
+    from unlite.training.report import write_report
+
+    converter.save(tuned.model, output, tuned.labels)
+    write_report(report(tuned, shlex.join(["unlite", *sys.argv[1:]])), folder / "report.html")
+    clear(folder)
+
+
+def document(tuned: "Finetuned", output: Path, folder: Path) -> dict[str, Any]:
+    """For JSON."""
+    return tuned.as_dict() | {"output": str(output), "report": str(folder / "report.html")}
+
+
+def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> None:
+    """What was learned from, how well, and what to do next."""
+    from unlite.training.text import show_evaluation
+
+    for problem in tuned.problems[:SHOWN]:
+        console.print(f"left out: {problem}")
+    if len(tuned.problems) > SHOWN:
+        console.print(f"… and {len(tuned.problems) - SHOWN} more; the page and --json list all")
+    if tuned.placing.relation:
+        console.print(str(tuned.placing.relation))
+    show_evaluation(tuned.evaluation, console)
+    trained, seconds = tuned.trained, sum(tuned.seconds.values())
+    console.print(
+        f"best of {trained.epochs} passes: {trained.best}; {seconds:.0f} s in all; see {folder / 'report.html'}"
+    )
+    console.print(
+        f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
+    )
+    console.print(f"next: unlite export {output} --like {tuned.name} -o {output.with_suffix('.tflite')}", style="green")
+
+
+VERB = Verb("finetune", "Teach a detector the labels of a folder of pictures.", add_options, run)

@@ -1,0 +1,184 @@
+"""What is to be learned from each picture: a model with new classes, cut in two, and what its head shall give."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter.match.trace import keras_network
+from converter.surgery.head import box_branches
+from converter.surgery.heads import Design, replace_classes
+from converter.surgery.tower import Tower
+from parity.runners.runtimes import Array, Run
+from unlite.detection.images import load_picture
+from unlite.detection.pipeline import Pixels
+from unlite.training.augment import Augmentation, Augmenter, Seen, as_it_is
+from unlite.training.features import Cache, Form, Place, compute
+from unlite.training.losses import anchor_classification, class_entropy, smooth_l1
+from unlite.training.parts import Parts, cut
+from unlite.training.placing import Placed
+from unlite.training.source import Source
+from unlite.training.targets import assign, decode_boxes
+
+# Anchors that the teacher finds less likely to be about an object have no say on boxes.
+SURE = 0.1
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """A detector with new classes, ready to be trained.
+
+    Attributes:
+        source: The original, which says where boxes are.
+        parts: The new model.
+        losses: One for each result of its head.
+        is_box: For each result of its head, whether it has boxes.
+    """
+
+    source: Source
+    parts: Parts
+    losses: tuple[Callable[[Any, Any], Any], ...]
+    is_box: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, source: Source, classes: int, design: Design, train: str, tower: Tower) -> "Lessons":
+        """Build the new model, and cut it at what trains.
+
+        Raises:
+            BadHead: The design does not fit the detector.
+        """
+        detector = source.detector
+        with _frozen(source, train):
+            model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
+        parts = cut(model)
+        shapes = [tuple(x.shape[1:]) for x in parts.head.outputs]
+        is_box = tuple(place == 0 and shape[-1] == detector.coordinates for place, shape in enumerate(shapes))
+        if train == "classes":  # with as many classes as coordinates they look alike
+            is_box = (False,) * len(shapes)
+        of_classes = class_entropy if design == "gated" else anchor_classification
+        return cls(source, parts, tuple(smooth_l1 if box else of_classes for box in is_box), is_box)
+
+    @cached_property
+    def form(self) -> Form:
+        """What a row holds."""
+        anchors, coordinates = self.source.detector.boxes, self.source.detector.coordinates
+        wanted = tuple(
+            ((anchors, coordinates + 1), "float32") if box else ((anchors, 1), "int16") for box in self.is_box
+        )
+        return Form(tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs), wanted)
+
+    def rows(self, placed: Sequence[Placed], copies: int, augmentation: Augmentation, seed: int) -> "Rows":
+        """Pictures, each as it is and in variations.
+
+        Args:
+            placed: The pictures.
+            copies: How many rows each gives.
+            augmentation: How far the variations go.
+            seed: What they depend on.
+        """
+        empty = [each for each in placed if not len(each.objects)]
+
+        def background(share: float) -> Pixels:
+            return load_picture(empty[int(share * len(empty))].example.path)
+
+        augmenter = Augmenter(self.source.detector, augmentation, background if empty else None)
+        return Rows(self, tuple(placed), copies, augmenter, seed)
+
+    def runner(self) -> Callable[[Array], tuple[list[Array], Array, Array | None]]:
+        """Gives what the head takes of an input tensor, and the original's regressors and logits."""
+        coordinates, taken = self.source.detector.coordinates, self.parts.taken
+        body = self.parts.run_body() if self.parts.body else None
+
+        def boxes(outputs: Sequence[Array]) -> list[Array]:
+            return [output[0] for output in outputs if output.ndim == 3 and output.shape[2] == coordinates]
+
+        has_boxes = body is not None and not any(self.is_box)
+        teacher: Run | None = None if has_boxes else self.source.make_run()
+
+        def run(tensor: Array) -> tuple[list[Array], Array, Array | None]:
+            given = body([tensor]) if body else [tensor]
+            features = [output[0] for output in given[:taken]]
+            if teacher is None:
+                return features, boxes(given[taken:])[0], None
+            said = teacher([tensor])
+            logits = next(output[0] for output in said if output.shape[2] != coordinates)
+            return features, boxes(said)[0], logits
+
+        return run
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Pictures to learn from, in an order that says which variation is which.
+
+    Attributes:
+        lessons: What is learned.
+        placed: The pictures.
+        copies: How many rows each gives, the first as it is.
+        augmenter: Makes the others.
+        seed: What they depend on.
+    """
+
+    lessons: Lessons
+    placed: tuple[Placed, ...]
+    copies: int
+    augmenter: Augmenter
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.placed) * self.copies
+
+    def examples(self, count: int) -> list[int]:
+        """Numbers of a few rows, of pictures from all over the set, variations first."""
+        chosen = np.linspace(0, len(self.placed) - 1, min(count, len(self.placed))).astype(int).tolist()
+        return [
+            picture * self.copies + min(1 + place % self.copies, self.copies - 1)
+            for place, picture in enumerate(chosen)
+        ]
+
+    def seen(self, number: int) -> Seen:
+        """One row as the network sees it."""
+        each = self.placed[number // self.copies]
+        picture = load_picture(each.example.path)
+        if number % self.copies == 0:
+            return as_it_is(picture, each.objects, self.lessons.source.detector)
+        return self.augmenter(picture, each.objects, (self.seed, number))
+
+    def cache(self, folder: Path, progress: Callable[[int, int], None] = lambda *_: None) -> Cache:
+        """Compute features and targets of all rows, see `features.compute`."""
+        lessons, detector = self.lessons, self.lessons.source.detector
+
+        def row(number: int, run: Any) -> tuple[list[Array], list[Any]]:
+            seen = self.seen(number)
+            taken, regressors, logits = run(seen.tensor)
+            classes, _ = assign(decode_boxes(regressors, detector)[0], seen.objects)
+            return taken, [boxes_wanted(regressors, logits) if box else classes[:, None] for box in lessons.is_box]
+
+        return compute(Place(folder, len(self), lessons.form), row, lessons.runner, progress)
+
+
+def boxes_wanted(regressors: Array, logits: Array | None) -> Array:
+    """A teacher's boxes, [anchors, coordinates + 1] for `losses.smooth_l1`: the surer, the more it counts."""
+    assert logits is not None  # noqa: S101 - boxes train only beside a teacher, who gives both
+    score = 1 / (1 + np.exp(-np.clip(logits.max(axis=1, keepdims=True), -100, 100)))
+    made: Array = np.concatenate([regressors, np.where(score >= SURE, score, 0)], axis=1).astype(np.float32)
+    return made
+
+
+@contextmanager
+def _frozen(source: Source, train: str) -> Iterator[None]:
+    """Within it, only what shall train is trainable; afterwards all is as it was."""
+    before = [(layer, layer.trainable) for layer in source.model.layers]
+    branches = box_branches(keras_network(source.model), source.detector) if train == "heads" else ()
+    kept = {id(call.layer) for call in branches}
+    try:
+        for layer, _ in before if train != "all" else ():
+            layer.trainable = id(layer) in kept
+        yield
+    finally:
+        for layer, is_trainable in before:
+            layer.trainable = is_trainable
