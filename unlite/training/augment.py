@@ -165,7 +165,7 @@ class Augmenter:
 
 def _edge_colour(picture: Pixels) -> Pixels:
     edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    return np.median(edge, axis=0).astype(np.uint8)
+    return np.asarray(np.median(edge, axis=0), np.uint8)
 
 
 NOISE = 0.3  # how often, of the times when there are pictures to take

@@ -196,12 +196,12 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
         train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
         validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
-        kept = [
+        learned, checked = (
             rows.cache(work / name, counted(f"features of the pictures for {name},", progress))
             for name, rows in (("train", train), ("val", validation))
-        ]
+        )
         clock("features")
-        trained = fit(lessons.parts.head, lessons.losses, *kept, settings.course, work, progress)
+        trained = fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
     made = lessons.parts.model
     evaluation = judge(made, source.detector, sides["test"] or sides["val"], dataset.labels, progress)
