@@ -118,8 +118,8 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
         if course.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(course.tensorboard)))
         head.fit(
-            _batches(train, course, state.epoch),
-            validation_data=_batches(validation, course, None),
+            batches(train, course, state.epoch),
+            validation_data=batches(validation, course, None),
             epochs=epochs,
             initial_epoch=state.epoch,
             callbacks=callbacks,
@@ -214,7 +214,7 @@ def _keeper(state: _State, steps: int, progress: Progress) -> Any:
     return Keeper()
 
 
-def _batches(cache: Cache, course: Course, epoch: int | None) -> Any:
+def batches(cache: Cache, course: Course, epoch: int | None) -> Any:
     """A cache as Keras reads it: in another order in each pass, or, without a pass, as it lies."""
     import keras
 
