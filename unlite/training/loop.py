@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from converter.errors import BadData
 from converter.files import whole_file
-from unlite.training.features import STATE, Cache
+from unlite.training.features import RESULTS, STATE, Cache
 
 # How many rows are looked at without being told, and in how many passes at least and at most.
 ROWS, FEWEST, MOST = 45_000, 6, 30
@@ -105,8 +105,8 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
         0.0, max(epochs * steps - WARM_UP, 1), warmup_target=course.learning_rate, warmup_steps=WARM_UP
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=course.weight_decay)
-    for part in ("bias", "alpha", "gamma", "beta"):
-        optimizer.exclude_from_weight_decay(var_names=[part])
+    # In one call: the next one would forget what an earlier one said.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "alpha", "gamma", "beta"])
     optimizer.build(head.trainable_variables)
     # Compiling every operation of a small head takes JAX alone nothing: it would compile them one by one otherwise.
     is_compiled = keras.backend.backend() == "jax"
@@ -120,6 +120,7 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
         head.fit(
             batches(train, course, state.epoch),
             validation_data=batches(validation, course, None),
+            shuffle=False,  # `batches` does, by the seed; Keras would by Python's own random numbers
             epochs=epochs,
             initial_epoch=state.epoch,
             callbacks=callbacks,
@@ -179,7 +180,7 @@ class _State:
         with whole_file(self._path) as whole, whole.open("wb") as file:
             np.savez(file, rows=table, columns=np.array(columns), **arrays)
         lines = [",".join(columns), *(",".join(f"{value:g}" for value in each.values()) for each in self.rows)]
-        with whole_file(self._path.with_name("results.csv")) as whole:
+        with whole_file(self._path.with_name(RESULTS)) as whole:
             whole.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -204,11 +205,11 @@ def _keeper(state: _State, steps: int, progress: Progress) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             row = {name: float(value) for name, value in (logs or {}).items()}
+            for name in ("loss", "val_loss"):
+                if not np.isfinite(row[name]):  # what the head has become is not kept
+                    text = f"{name} is {row[name]} after pass {state.epoch + 1}"
+                    raise BadData(text, hint="a smaller learning_rate may help")
             state.keep(row | {"seconds": time.perf_counter() - self.started})
-            if not np.isfinite(row["loss"]):
-                raise BadData(
-                    f"the loss is {row['loss']} after pass {state.epoch}", hint="a smaller learning_rate may help"
-                )
             self.model.stop_training = state.is_over
 
     return Keeper()
