@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace) -> Result:
     from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
 
-    check_extra("train", "unlite finetune")
+    for extra in ("train", "detect", "html"):
+        check_extra(extra, "unlite finetune")
     output = check_output(arguments.output or Path(f"{arguments.data.resolve().stem}.keras"))
     folder = arguments.folder or output.with_name(f"{output.stem}-run")
     settings = _settings(arguments)
