@@ -57,14 +57,15 @@ class SecondStage:
         """Name what was found in a picture, RGB [H, W, 3].
 
         Returns:
-            Those that are something, and what each of them is. What is `none`, is less likely than the labels'
-            threshold or has no place is left out.
+            Those that are something, and what each of them is. What is `none`, has no place, or whose score times its
+            probability is below the labels' threshold is left out.
         """
         rows, names = [], []
         for row in np.flatnonzero(_is_placed(found)).tolist():
             region = cut_region(found[row : row + 1], self.detector, picture, self.size)
             named = self._named(self.run([region])[0][0])
-            if named.label != NONE and (named.probability or 0.0) >= (self.labels.threshold or 0.0):
+            score = float(found.scores[row]) * (named.probability or 0.0)
+            if named.label != NONE and score >= (self.labels.threshold or 0.0):
                 rows.append(row)
                 names.append(named)
         return found[np.array(rows, np.intp)], names
