@@ -169,7 +169,9 @@ def _labelled(placed: Placed, detector: Detector) -> Iterator[Subject]:
 
 
 def _besides(placed: Placed, run: Run, detector: Detector, none: int) -> list[Subject]:
-    """What a detector finds where nothing is labelled."""
+    """What a detector finds where nothing is labelled; where labels have no boxes, it may be of the same hand."""
+    if any(annotation.box_xywh is None for annotation in placed.example.annotations):
+        return []
     found, objects = look_near(run, detector, load_picture(placed.example.path)), placed.objects.corners()
     rows = [
         row
