@@ -128,9 +128,7 @@ class Augmenter:
         """
         rng = np.random.default_rng(seed)
         geometry, light = self._pipelines()
-        for transform in (*geometry.transforms, *light.transforms):
-            # One for each: with the same one, all of them would roll the same dice.
-            transform.set_random_seed(int(rng.integers(1 << 31)))
+        _seed((geometry, light), rng)
         size = np.array(picture.shape[1::-1], np.float32)
         made = geometry(image=picture, keypoints=np.concatenate([CORNERS, _points(objects)]) * size)
         canvas, moved = made["image"], np.asarray(made["keypoints"], np.float32)[:, :2]
@@ -144,6 +142,17 @@ class Augmenter:
         low, high = self._detector.range
         tensor = canvas[None].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
         return Seen(tensor, _objects(points, objects, self._mirrored))
+
+    @property
+    def flip(self) -> float:
+        """How often mirrored."""
+        return self._settings.flip
+
+    def in_other_light(self, pixels: Pixels, seed: int) -> Pixels:
+        """A picture, RGB [H, W, 3] of any size, with other brightness and colours, perhaps blurred."""
+        _, light = self._pipelines()
+        _seed([light], np.random.default_rng(seed))
+        return np.asarray(light(image=pixels)["image"], np.uint8)
 
     def _pipelines(self) -> tuple[Any, Any]:
         """Each thread has its own: they carry the random numbers that they will use."""
@@ -162,6 +171,13 @@ class Augmenter:
         return np.asarray(cv2.resize(self._backgrounds(rng.random()), (width, height)), np.uint8)
 
 
+def _seed(pipelines: Sequence[Any], rng: np.random.Generator) -> None:
+    """Each transform has dice of its own: with the same seed, all of them would throw the same."""
+    for pipeline in pipelines:
+        for transform in pipeline.transforms:
+            transform.set_random_seed(int(rng.integers(1 << 31)))
+
+
 # Of a picture, in an order that goes around it.
 CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
 
@@ -176,7 +192,7 @@ def _inside(corners: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 def _edge_colour(picture: Pixels) -> Pixels:
     edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    return np.median(edge, axis=0).astype(np.uint8)
+    return np.asarray(np.median(edge, axis=0), np.uint8)
 
 
 NOISE = 0.3  # how often, of the times when there are pictures to take

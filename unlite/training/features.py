@@ -23,7 +23,9 @@ from parity.runners.runtimes import Array
 STORED: Any = np.float16
 LARGEST = float(np.finfo(np.float16).max)
 
-T, R, V = TypeVar("T"), TypeVar("R"), TypeVar("V")
+T = TypeVar("T")
+R = TypeVar("R")
+V = TypeVar("V")
 # Gives what one row holds: the arrays that the head takes, then what it shall give.
 Row = Callable[[int, Any], tuple[Sequence[Array], Sequence[NDArray[Any]]]]
 
@@ -43,8 +45,8 @@ class Form:
     @property
     def bytes(self) -> int:
         """Of one row."""
-        features = sum(int(np.prod(shape)) for shape in self.taken) * np.dtype(STORED).itemsize
-        return features + sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in self.wanted)
+        features = sum(int(np.prod(shape)) for shape in self.taken) * int(np.dtype(STORED).itemsize)
+        return features + sum(int(np.prod(shape)) * int(np.dtype(dtype).itemsize) for shape, dtype in self.wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from unlite.detection.pipeline import Floats, intersection_over_union
 # What an anchor is about, where it is no class.
 NOTHING, IGNORED = -1, -2
 # From this intersection over union on an anchor is about an object; between the two, nothing is asked of it.
-POSITIVE, NEGATIVE = 0.5, 0.25
+POSITIVE, NEGATIVE = 0.5, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,11 @@ def encode_boxes(boxes_xywh: Floats, keypoints_xy: Floats, detector: Detector) -
     """
     size = np.array([detector.width, detector.height], np.float32)
     centres = boxes_xywh[:, :2] + boxes_xywh[:, 2:] / 2 - anchors(detector)
-    points = [centres[:, None], boxes_xywh[:, None, 2:], keypoints_xy - anchors(detector)[:, None]]
+    points: list[NDArray[np.floating]] = [
+        centres[:, None],
+        boxes_xywh[:, None, 2:],
+        keypoints_xy - anchors(detector)[:, None],
+    ]
     made: Floats = (np.concatenate(points, axis=1) * size).reshape(len(boxes_xywh), -1).astype(np.float32)
     return made
 

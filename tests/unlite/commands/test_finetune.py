@@ -1,4 +1,4 @@
-"""`unlite finetune`: what it refuses, and that it leaves nothing behind then; and that a kill costs nothing but time."""
+"""`unlite finetune`: what it refuses, and that nothing is left behind then; and that a kill costs only time."""
 
 import errno
 import json
@@ -16,6 +16,7 @@ from PIL import Image
 
 from converter import zoo
 from converter.errors import UnliteError
+from converter.surgery.tower import Tower
 from tests.tools import models, tiny_run
 from tests.tools.commands import check_refused, document, output, run
 from tests.tools.lazy import keras
@@ -64,8 +65,8 @@ def test_trains_judges_and_writes(capsys: pytest.CaptureFixture[str], drawn: Pat
     [
         (["--labels", "fist,paw"], "has no label 'paw'"),
         (["--labels", "fist,fist"], "one of them twice"),
-        (["--design", "wide"], "--design wide cannot be trained"),
-        (["--design", "two_stage"], "--design two_stage cannot be trained"),
+        (["--design", "wide"], "there is no --design wide"),
+        (["--design", "two_stage", "--train", "all"], "--design two_stage leaves the detector as it is"),
         (["--train", "boxes"], "--train boxes says nothing"),
         (["--share", "1.5"], "share=1.5"),
         (["--copies", "0"], "copies=0"),
@@ -220,11 +221,10 @@ def test_a_loss_that_is_none(capsys: pytest.CaptureFixture[str], drawn: Path, mo
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(drawn: Path) -> None:
-    folder, told = Path("run"), []
+    folder = Path("run")
+    told: list[str] = []
     for epochs in (1, 2):
-        settings = TrainingSettings(
-            tower=tiny_run.Tower(4, 1), copies=1, share=0.3, course=Course(epochs=epochs, batch=8)
-        )
+        settings = TrainingSettings(tower=Tower(4, 1), copies=1, share=0.3, course=Course(epochs=epochs, batch=8))
         made = finetune(zoo.find(NAME), drawn, settings, folder=folder, progress=told.append)
         assert made.trained.epochs == epochs
     assert sum(line.startswith("features of the pictures for train, 1/") for line in told) == 2

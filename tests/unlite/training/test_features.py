@@ -87,7 +87,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
         return runs[-1]
 
     assert list(in_threads(slow, range(30), make)) == [(item, item * 2) for item in range(30)]
-    assert sorted(sum(runs, [])) == list(range(30))
+    assert sorted(item for items in runs for item in items) == list(range(30))
     assert len(runs) <= (os.cpu_count() or 1)
 
 

@@ -26,7 +26,8 @@ def focal(y: Doubles, logits: Doubles) -> Doubles:
     """As Lin et al. write it, anchor by anchor: -(1 - p_t)^γ log p_t."""
     made = np.zeros(len(y))
     for picture, (rows, values) in enumerate(zip(y, logits, strict=True)):
-        total, objects = 0.0, 0
+        total: Any = 0.0
+        objects = 0
         for wanted, each in zip(rows[:, 0], values, strict=True):
             objects += wanted >= 0
             for number, logit in enumerate(each):
@@ -117,7 +118,7 @@ def test_distance_of_boxes() -> None:
 @pytest.mark.parametrize("focus", [0, 1, 1.5, 2])
 def test_a_teachers_probabilities(focus: float) -> None:
     """Between 0 and 1, the loss is least where the prediction is the teacher's, if nothing is focused on."""
-    wanted, logits = np.float32([[0.0, 0.25, 1.0]]), np.float32([[-2.0, 0.5, 3.0]])
+    wanted, logits = np.array([[0, 0.25, 1]], np.float32), np.array([[-2, 0.5, 3]], np.float32)
     p = 1 / (1 + np.exp(-logits.astype(float)))
     wrong = p * (1 - wanted) + (1 - p) * wanted
     right = -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)) * wrong**focus

@@ -105,7 +105,7 @@ def test_every_object_owns_an_anchor(boxes: list[tuple[float, float, float, floa
 
 def test_none_takes_the_only_anchor_of_another() -> None:
     """Two anchors: both objects fit the first one best, the better one has nothing else that lies on it."""
-    anchors_say = np.float32([(0.3, 0.3, 0.2, 0.2), (0.45, 0.3, 0.2, 0.2)])
+    anchors_say = np.array([(0.3, 0.3, 0.2, 0.2), (0.45, 0.3, 0.2, 0.2)], np.float32)
     first, second = (0.3, 0.3, 0.2, 0.2), (0.32, 0.3, 0.2, 0.2)
     for order in ([first, second], [second, first]):
         _, about = assign(anchors_say, objects_of(order))
@@ -128,7 +128,7 @@ def test_what_cannot_be_seen_takes_nothing(box: tuple[float, float, float, float
     """Also not from one that can be."""
     alone, both = objects_of([(0.3, 0.3, 0.2, 0.2)]), objects_of([(0.3, 0.3, 0.2, 0.2), box])
     for each, other in zip(assign(boxes_around_anchors(), alone), assign(boxes_around_anchors(), both), strict=True):
-        assert ((each == other) | (other == IGNORED)).all()
+        assert np.logical_or(each == other, other == IGNORED).all()
 
 
 def test_anchors_without_a_box() -> None:
