@@ -153,6 +153,8 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
 
 # What training keeps beside the features, see `unlite.training.loop`, and what says how all that was made.
 STATE, RESULTS, SETTINGS = "state.npz", "results.csv", "settings.json"
+# The model after the last pass.
+LAST = "last.keras"
 
 
 def clear(folder: Path) -> None:
@@ -167,7 +169,7 @@ def clear(folder: Path) -> None:
 def forget(folder: Path) -> None:
     """Remove what a run has kept, and its folder if nothing else is in it."""
     clear(folder)
-    for name in (RESULTS, SETTINGS):
+    for name in (RESULTS, SETTINGS, LAST):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()

@@ -21,7 +21,7 @@ from unlite.training.augment import Augmentation, Seen, drawn
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
 from unlite.training.evaluate import Evaluation
-from unlite.training.features import check_folder, check_same, forget
+from unlite.training.features import LAST, check_folder, check_same, forget
 from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
@@ -36,7 +36,6 @@ Train = Literal["classes", "heads", "all"]
 Progress = Callable[[str], None]
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
-LAST = "last.keras"
 SHOWN = 12  # variations to look at
 
 
