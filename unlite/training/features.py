@@ -103,7 +103,7 @@ def compute(
         done = _mapped(folder / "done.bin", (rows,), np.dtype(np.uint8))
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        needed = f"{rows * form.bytes / 1e9:.1f} GB for the features of {rows} pictures"
+        needed = f"{rows * form.bytes / 1e6:,.0f} MB for the features of {rows} pictures"
         raise OutputNotWritten(
             f"{folder} has no room: {error.strerror}", hint=f"{needed}; fewer variations (copies=…) need less"
         ) from None
