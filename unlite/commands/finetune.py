@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text += "file beside each picture"
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=text)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: DATA's name in this folder")
-    text = "how classes are computed: tower (default), joint, gated or bottleneck, see `unlite heads`"
+    text = "how classes are computed: tower (default), joint, gated, bottleneck or two_stage, see `unlite heads`"
     parser.add_argument("--design", default="tower", metavar="D", help=text)
     text = "classes (default: everything else stays bit for bit), heads, or all"
     parser.add_argument("--train", default="classes", metavar="WHAT", help=text)
@@ -120,8 +120,8 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
         console.print(f"left out: {problem}")
     if len(tuned.problems) > SHOWN:
         console.print(f"… and {len(tuned.problems) - SHOWN} more; the page and --json list all")
-    if tuned.placing.relation:
-        console.print(str(tuned.placing.relation))
+    for note in (*filter(None, [tuned.placing.relation]), *tuned.notes):
+        console.print(str(note))
     show_evaluation(tuned.evaluation, console)
     trained, seconds = tuned.trained, sum(tuned.seconds.values())
     console.print(
@@ -130,7 +130,12 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
     console.print(
         f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
     )
-    console.print(f"next: unlite export {output} --like {tuned.name} -o {output.with_suffix('.tflite')}", style="green")
+    like = f" --like {tuned.original}" if tuned.original else ""
+    exported = output.with_suffix(".tflite")
+    console.print(f"next: unlite export {output}{like} -o {exported}", style="green")
+    if tuned.is_second_stage:
+        used = f"unlite detect photo.jpg --model {tuned.name} --near --classifier {exported}"
+        console.print(f"then: {used}", style="green")
 
 
 VERB = Verb("finetune", "Teach a detector the labels of a folder of pictures.", add_options, run)

@@ -145,6 +145,17 @@ class Augmenter:
         tensor = canvas[None].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
         return Seen(tensor, _objects(points, objects, self._mirrored))
 
+    @property
+    def flip(self) -> float:
+        """How often mirrored."""
+        return self._settings.flip
+
+    def in_other_light(self, pixels: Pixels, seed: int) -> Pixels:
+        """A picture, RGB [H, W, 3] of any size, with other brightness and colours, perhaps blurred."""
+        _, light = self._pipelines()
+        light.set_random_seed(seed)
+        return np.asarray(light(image=pixels)["image"], np.uint8)
+
     def _pipelines(self) -> tuple[Any, Any]:
         """Each thread has its own: they carry the random numbers that they will use."""
         if not hasattr(self._own, "made"):

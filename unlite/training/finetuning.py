@@ -1,7 +1,7 @@
 """From a detector and a folder of pictures to a detector that knows their labels."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,25 +16,27 @@ from converter.errors import BadData, OutputNotWritten
 from converter.surgery.heads import DESIGNS, Design
 from converter.surgery.tower import Tower
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Detections, detect
+from unlite.detection.second_stage import NONE
 from unlite.training.augment import Augmentation, Seen, drawn
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
-from unlite.training.evaluate import Evaluation, Truth, evaluate
+from unlite.training.evaluate import Evaluation
 from unlite.training.features import check_folder, check_same, forget
+from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
+from unlite.training.parts import Parts
 from unlite.training.placing import Placed, Placing, place
 from unlite.training.report import Report
+from unlite.training.second_stage import Regions
 from unlite.training.source import Source
-from unlite.training.targets import IGNORED
 
+TWO_STAGE: Design = "two_stage"
 Train = Literal["classes", "heads", "all"]
 Progress = Callable[[str], None]
-# Down to which score detections are judged: what a precision-recall curve needs.
-LEAST_SCORE = 0.02
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
+LAST = "last.keras"
 SHOWN = 12  # variations to look at
 
 
@@ -74,9 +76,10 @@ class TrainingSettings:
         Raises:
             BadData: One does not.
         """
-        if self.design not in DESIGNS or self.design == "two_stage":
-            known = ", ".join(design for design in DESIGNS if design != "two_stage")
-            raise BadData(f"design={self.design!r} cannot be trained in a detector", hint=f"designs: {known}")
+        if self.design not in DESIGNS:
+            raise BadData(f"there is no design={self.design!r}", hint=f"designs: {', '.join(DESIGNS)}")
+        if self.design == TWO_STAGE and self.train != "classes":
+            raise BadData(f"train={self.train!r}: design={TWO_STAGE!r} leaves the detector as it is", hint="classes")
         if self.train not in get_args(Train):
             raise BadData(f"train={self.train!r} says nothing", hint=f"one of {', '.join(get_args(Train))}")
         if not 0 < self.share < 1:
@@ -104,6 +107,9 @@ class Finetuned:
         evaluation: On the held-out pictures.
         settings: How it was made.
         seconds: Stage → how long it took.
+        original: Name of the file that the model was made from; empty: of none, and `name` is that of the detector
+            whose regions it takes.
+        own_scale: As `evaluation`, for a second stage that is not given a second look with room around the picture.
     """
 
     name: str
@@ -116,6 +122,13 @@ class Finetuned:
     evaluation: Evaluation
     settings: TrainingSettings
     seconds: dict[str, float] = field(default_factory=dict)
+    original: str = ""
+    own_scale: Evaluation | None = None
+
+    @property
+    def is_second_stage(self) -> bool:
+        """Whether the model names what a detector finds, and is none itself."""
+        return self.settings.design == TWO_STAGE
 
     @property
     def judged(self) -> list[Placed]:
@@ -130,8 +143,8 @@ class Finetuned:
     @property
     def labels(self) -> Labels:
         """What its classes are called, and from which score on they count."""
-        names, threshold = self.dataset.labels, self.evaluation.threshold
-        return Labels(names, threshold, self.detector.name, self.name)
+        names = (*self.dataset.labels, NONE) if self.is_second_stage else self.dataset.labels
+        return Labels(names, self.evaluation.threshold, self.detector.name, self.original)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -146,8 +159,17 @@ class Finetuned:
             "best_epoch": self.trained.best,
             "history": list(self.trained.rows),
             "evaluation": self.evaluation.as_dict(),
+            "own_scale": self.own_scale.as_dict() if self.own_scale else None,
             "seconds": self.seconds,
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What somebody should know who reads the evaluation."""
+        if not self.own_scale:
+            return ()
+        both = f"right class in the right place: {self.evaluation.accuracy:.1%} with a second look at room around"
+        return (f"{both} what fills the picture (near), {self.own_scale.accuracy:.1%} without",)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -170,7 +192,7 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         model: A `.tflite` or `.keras` file, or a `keras.Model`, which is not changed.
         data: A data set, see `unlite.training.data.read_dataset`.
         settings: How.
-        folder: Where features and the state of training are kept; a run that was interrupted goes on there. Default: a
+        folder: Where features, the state of training and the last pass's model are kept; a run that was interrupted goes on there. Default: a
             folder that is removed afterwards.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
         progress: Called with what is being done.
@@ -201,7 +223,7 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         check_same(work, _identity(settings, source, dataset))
         clock("finding objects")
         keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
-        lessons = Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
+        lessons = _lessons(source, dataset, settings, progress)
         copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
         train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
         validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
@@ -216,12 +238,30 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         clock("features")
         trained = fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
-    made = lessons.parts.model
-    evaluation = judge(made, source.detector, sides["test"] or sides["val"], dataset.labels, progress)
+        if folder:
+            _keep_last(lessons.parts, trained, folder / LAST)
+    made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
+    if isinstance(lessons, Regions):
+        evaluation, own_scale = judge_second_stage(lessons, judged, progress)
+    else:
+        evaluation = judge(made, source.detector, judged, dataset.labels, progress)
     clock("judging")
     tuned = replace(source.detector, min_score=evaluation.threshold)
     seen = tuple(train.seen(number) for number in train.examples(SHOWN))
-    return Finetuned(source.name, made, tuned, dataset, placing, seen, trained, evaluation, settings, clock.seconds)
+    return Finetuned(
+        name=source.name,
+        model=made,
+        detector=tuned,
+        dataset=dataset,
+        placing=placing,
+        seen=seen,
+        trained=trained,
+        evaluation=evaluation,
+        settings=settings,
+        seconds=clock.seconds,
+        original=lessons.original if isinstance(lessons, Regions) else source.name,
+        own_scale=own_scale,
+    )
 
 
 def report(tuned: Finetuned, command: str = "") -> Report:
@@ -236,7 +276,7 @@ def report(tuned: Finetuned, command: str = "") -> Report:
         objects=counts,
         problems=[str(problem) for problem in tuned.problems],
         boxes=relation.as_dict() if relation else {},
-        notes=[str(relation)] if relation else [],
+        notes=[*([str(relation)] if relation else []), *tuned.notes],
         mosaic=[drawn(seen, tuned.detector, labels) for seen in tuned.seen],
         history=tuned.trained.rows,
         costs={stage: f"{seconds:.1f} s" for stage, seconds in tuned.seconds.items()},
@@ -245,33 +285,21 @@ def report(tuned: Finetuned, command: str = "") -> Report:
     )
 
 
-def judge(
-    model: Any,
-    detector: Detector,
-    placed: Sequence[Placed],
-    labels: Sequence[str],
-    progress: Progress = lambda _: None,
-) -> Evaluation:
-    """Evaluate a detector as `unlite detect` would run it.
+def _keep_last(parts: Parts, trained: Trained, path: Path) -> None:
+    """Save the model as the last pass left it: it may be better on pictures that nobody held out."""
+    best = parts.head.get_weights()
+    parts.head.set_weights(trained.last)
+    try:
+        converter.save(parts.model, path)
+    finally:
+        parts.head.set_weights(best)
 
-    Args:
-        model: A `keras.Model`.
-        detector: What its tensors mean.
-        placed: Pictures, and where their objects are.
-        labels: Names of its classes.
-        progress: Called with what is being done.
-    """
-    run, patient = Source.of(model, detector).make_run(), replace(detector, min_score=LEAST_SCORE)
-    found: list[Detections] = []
-    truth: list[Truth] = []
-    for number, each in enumerate(placed, start=1):
-        progress(f"judging, picture {number}/{len(placed)}")
-        picture = load_picture(each.example.path)
-        found.append(detect(run, patient, picture).final)
-        is_object = each.objects.classes != IGNORED
-        boxes, classes = each.objects.boxes_xywh[is_object], each.objects.classes[is_object]
-        truth.append(Truth(boxes, classes, picture.shape[:2]))
-    return evaluate(found, truth, labels)
+
+def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Lessons | Regions:
+    """What is to be trained."""
+    if settings.design == TWO_STAGE:
+        return Regions.of(source, dataset.labels, counted("looking for what is none of the labels, picture", progress))
+    return Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
 
 
 def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing, settings: TrainingSettings) -> None:

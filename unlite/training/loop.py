@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from converter.errors import BadData
 from converter.files import whole_file
+from unlite.training.devices import on_devices
 from unlite.training.features import RESULTS, STATE, Cache
 
 # How many rows are looked at without being told, and in how many passes at least and at most.
@@ -96,9 +97,22 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
         folder: Where `results.csv` and the state are kept.
         progress: Called with what is being done.
     """
+    course.check()
+    with on_devices(head, course.batch) as copy:
+        return _fit(copy, losses, (train, validation), course, folder, progress)
+
+
+def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
+    head: Any,
+    losses: Sequence[Any],
+    caches: tuple[Cache, Cache],
+    course: Course,
+    folder: Path,
+    progress: Progress,
+) -> Trained:
     import keras
 
-    course.check()
+    train, validation = caches
     steps = math.ceil(len(train) / course.batch)
     epochs = course.epochs or min(max(ROWS // len(train), FEWEST), MOST)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -216,7 +230,11 @@ def _keeper(state: _State, steps: int, progress: Progress) -> Any:
 
 
 def batches(cache: Cache, course: Course, epoch: int | None) -> Any:
-    """A cache as Keras reads it: in another order in each pass, or, without a pass, as it lies."""
+    """A cache as Keras reads it: in another order in each pass, or, without a pass, as it lies.
+
+    The last batch is filled with the first rows: so a batch can be divided among devices, and is compiled for once. In
+    training they count as the others do; without a pass they do not count, so that the loss is the mean over all rows.
+    """
     import keras
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -233,13 +251,20 @@ def batches(cache: Cache, course: Course, epoch: int | None) -> Any:
         def __len__(self) -> int:
             return math.ceil(len(cache) / course.batch)
 
-        def __getitem__(self, number: int) -> tuple[Any, Any]:
-            # In the order in which they lie: a batch is read in one sweep.
-            rows = np.sort(self._order[number * course.batch : (number + 1) * course.batch])
+        def __getitem__(self, number: int) -> tuple[Any, ...]:
+            places = np.arange(number * course.batch, (number + 1) * course.batch)
+            rows = self._order[places % len(cache)]
+            if self._epoch is not None:
+                rows.sort()  # in the order in which they lie: a batch is read in one sweep
             taken, wanted = (
                 tuple(np.asarray(array[rows], np.float32) for array in arrays) for arrays in (cache.taken, cache.wanted)
             )
-            return taken, wanted[0] if len(wanted) == 1 else wanted
+            targets = wanted[0] if len(wanted) == 1 else wanted
+            if self._epoch is not None:
+                return taken, targets
+            # Keras divides by the number of all rows, those that do not count as well.
+            weight = len(self) * course.batch / len(cache)
+            return taken, targets, np.where(places < len(cache), weight, 0).astype(np.float32)
 
         def on_epoch_end(self) -> None:
             if self._epoch is not None:

@@ -15,32 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.detectors.letterbox import Padding, Region
 from converter.detectors.table import Detector
 from converter.errors import BadPicture
 from parity.runners.runtimes import Run
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import (
-    Detections,
-    Floats,
-    Pixels,
-    as_tensor,
-    decode,
-    intersection_over_union,
-    regressors_and_logits,
-    remove_letterbox,
-    sample,
-    suppress,
-)
+from unlite.detection.near import look_near
+from unlite.detection.pipeline import Detections, Floats, Pixels, intersection_over_union
 from unlite.training.data.records import Annotation, Dataset, Example, Problem
 from unlite.training.features import in_threads
 from unlite.training.targets import IGNORED, Objects
 
-# How much of what the detector sees is picture; the rest is its edge, repeated. A hand that fills the picture is found
-# by half of the palm detectors only with room around it (measured on 1,375 photographs: 88 % at 1, all at 0.6).
-SCALES = (1.0, 0.7, 0.5)
-# From which score on a box is so good that no other scale is tried.
-SURE = 0.8
 # Least score of a box that is believed in a labelled picture (measured: palms of 99.5 % of 1,375 photographs).
 BELIEVED = 0.1
 # From which score on something that nobody has labelled is left alone instead of being taught as nothing.
@@ -193,28 +177,7 @@ def look(picture: Pixels, run: Run, detector: Detector, objects: int = 1) -> Det
         detector: What its tensors mean.
         objects: How many there are: when so many are found for sure, no further scale is tried.
     """
-    patient, every = replace(detector, min_score=BELIEVED), []
-    for scale in SCALES:
-        every.append(_at(picture, scale, run, patient))
-        if (every[-1].scores >= SURE).sum() >= objects:
-            break
-    names = ("boxes_xywh", "keypoints_xy", "scores", "classes")
-    joined = Detections(*(np.concatenate([getattr(each, name) for each in every]) for name in names))
-    return suppress(joined, detector.min_suppression_threshold)
-
-
-def _at(picture: Pixels, scale: float, run: Run, detector: Detector) -> Detections:
-    height, width = picture.shape[:2]
-    if scale == 1:
-        tensor, padding = as_tensor(picture, detector)
-    else:
-        pixels = max(height / detector.height, width / detector.width) / scale
-        region = Region(width / 2, height / 2, pixels * detector.width, pixels * detector.height)
-        tensor = sample(picture, region, (detector.height, detector.width), detector.range, replicate=True)
-        x, y = (1 - width / region.width) / 2, (1 - height / region.height) / 2
-        padding = Padding(x, y, x, y)
-    found = decode(*regressors_and_logits(run([tensor]), detector), detector)
-    return remove_letterbox(suppress(found, detector.min_suppression_threshold), padding)
+    return look_near(run, replace(detector, min_score=BELIEVED), picture, objects=objects)
 
 
 def _doubt(annotations: Sequence[Annotation], candidates: Detections) -> str:
