@@ -67,7 +67,7 @@ def page(report: Path) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "page.png")
         size = f"--window-size={PAGE[0]},{PAGE[1]}"
-        options = [*FLAGS, size, "--virtual-time-budget=20000", f"--user-data-dir={folder}", f"--screenshot={shot}"]
+        options = [*FLAGS, size, "--hide-scrollbars", "--virtual-time-budget=20000", f"--user-data-dir={folder}", f"--screenshot={shot}"]
         subprocess.run([program, *options, report.resolve().as_uri()], check=True, capture_output=True, timeout=120)
         return Image.open(shot).convert("RGB")
 
