@@ -36,7 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
     text = "what is never on both sides, e.g. a person: a regular expression on a picture's path"
     parser.add_argument("--group", metavar="REGEX", help=text)
-    parser.add_argument("--epochs", type=int, default=15, metavar="N", help="most passes (default: %(default)s)")
+    text = "most passes (default: 6 to 30, fewer the more pictures there are)"
+    parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures in a step (default: %(default)s)")
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace) -> Result:
     from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
 
-    check_extra("train", "unlite finetune")
+    for extra in ("train", "detect", "html"):
+        check_extra(extra, "unlite finetune")
     output = check_output(arguments.output or Path(f"{arguments.data.resolve().stem}.keras"))
     folder = arguments.folder or output.with_name(f"{output.stem}-run")
     settings = _settings(arguments)

@@ -12,7 +12,7 @@ from zlib import crc32
 import converter
 from converter.detectors.labels import Labels
 from converter.detectors.table import Detector
-from converter.errors import BadData
+from converter.errors import BadData, OutputNotWritten
 from converter.surgery.heads import DESIGNS, Design
 from converter.surgery.tower import Tower
 from unlite.detection.images import load_picture
@@ -21,10 +21,11 @@ from unlite.training.augment import Augmentation, Seen, drawn
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
 from unlite.training.evaluate import Evaluation
-from unlite.training.features import check_same
+from unlite.training.features import check_folder, check_same, forget
 from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
+from unlite.training.parts import Parts
 from unlite.training.placing import Placed, Placing, place
 from unlite.training.report import Report
 from unlite.training.second_stage import Regions
@@ -35,6 +36,7 @@ Train = Literal["classes", "heads", "all"]
 Progress = Callable[[str], None]
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
+LAST = "last.keras"
 SHOWN = 12  # variations to look at
 
 
@@ -53,7 +55,8 @@ class TrainingSettings:
         copies: Variations of each picture, the first as it is; default: about 4,000 in all.
         augmentation: How far they vary.
         course: How long to train, and how fast.
-        seed: Of the split, the variations and the order; two runs with the same one end alike.
+        seed: Of the split, the variations, the first weights and the order; two runs with the same one end alike.
+            Keras's own seed, and with it Python's and numpy's, is set to it.
     """
 
     design: Design = "tower"
@@ -83,6 +86,9 @@ class TrainingSettings:
             raise BadData(f"share={self.share} of the pictures cannot be held out", hint="0.2 is usual")
         if self.copies is not None and self.copies < 1:
             raise BadData(f"copies={self.copies} leave no picture", hint="1 or more")
+        if not 0 <= self.seed < 1 << 32:
+            raise BadData(f"seed={self.seed} is no seed", hint="a number from 0 on")
+        self.tower.check()
         self.course.check()
 
 
@@ -186,7 +192,7 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         model: A `.tflite` or `.keras` file, or a `keras.Model`, which is not changed.
         data: A data set, see `unlite.training.data.read_dataset`.
         settings: How.
-        folder: Where features and the state of training are kept; a run that was interrupted goes on there. Default: a
+        folder: Where features, the state of training and the last pass's model are kept; a run that was interrupted goes on there. Default: a
             folder that is removed afterwards.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
         progress: Called with what is being done.
@@ -195,10 +201,14 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         BadData: Nothing can be learned from the data.
         BadDetector: The model is no detector that is known.
         BadHead: The design does not fit the model.
-        OutputNotWritten: There is no room for the features.
+        OutputNotWritten: There is no room for the features, or `folder` has something else in it than a run.
     """
+    import keras
+
     settings = settings or TrainingSettings()
     settings.check()
+    if folder:
+        check_folder(folder)
     clock = Clock()
     source = Source.of(model, detector)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data), settings.labels)
@@ -206,23 +216,30 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
     clock("reading")
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
-        check_same(work, _identity(settings, source, dataset))
         finding = counted("finding the objects, picture", progress)
         placing = place(dataset, source.make_run, source.detector, finding)
         sides = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}
-        _check(dataset, sides, placing)
+        _check(dataset, sides, placing, settings)
+        check_same(work, _identity(settings, source, dataset))
         clock("finding objects")
+        keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
         lessons = _lessons(source, dataset, settings, progress)
         copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
         train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
         validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
-        kept = [
-            rows.cache(work / name, counted(f"features of the pictures for {name},", progress))
-            for name, rows in (("train", train), ("val", validation))
-        ]
+        try:
+            learned, checked = (
+                rows.cache(work / name, counted(f"features of the pictures for {name},", progress))
+                for name, rows in (("train", train), ("val", validation))
+            )
+        except OutputNotWritten:  # a full disk does not want to keep the half of it
+            forget(work)
+            raise
         clock("features")
-        trained = fit(lessons.parts.head, lessons.losses, *kept, settings.course, work, progress)
+        trained = fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
+        if folder:
+            _keep_last(lessons.parts, trained, folder / LAST)
     made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
     if isinstance(lessons, Regions):
         evaluation, own_scale = judge_second_stage(lessons, judged, progress)
@@ -268,6 +285,16 @@ def report(tuned: Finetuned, command: str = "") -> Report:
     )
 
 
+def _keep_last(parts: Parts, trained: Trained, path: Path) -> None:
+    """Save the model as the last pass left it: it may be better on pictures that nobody held out."""
+    best = parts.head.get_weights()
+    parts.head.set_weights(trained.last)
+    try:
+        converter.save(parts.model, path)
+    finally:
+        parts.head.set_weights(best)
+
+
 def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Lessons | Regions:
     """What is to be trained."""
     if settings.design == TWO_STAGE:
@@ -275,7 +302,7 @@ def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progr
     return Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
 
 
-def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing) -> None:
+def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing, settings: TrainingSettings) -> None:
     left_out = (
         f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
     )
@@ -284,6 +311,12 @@ def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing)
             raise BadData(
                 f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones"
             )
+    if len(dataset.labels) == 1 and settings.design == "gated":
+        raise BadData(
+            "design='gated' tells labels apart and leaves to the detector whether something is there: it learns "
+            f"nothing of {dataset.labels[0]!r} alone",
+            hint="take another design, or add another label",
+        )
     if len(dataset.labels) == 1 and all(len(each.objects) for each in sides["train"]):
         raise BadData(
             f"{dataset.labels[0]!r} is the only label, and every picture has it: there is nothing to tell apart",
@@ -293,6 +326,8 @@ def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing)
 
 def _identity(settings: TrainingSettings, source: Source, dataset: Dataset) -> dict[str, Any]:
     """What a run depends on: another one has other features."""
+    import keras
+
     pictures = [
         (str(each.path), each.path.stat().st_mtime_ns if each.path.exists() else 0, each.split, repr(each.annotations))
         for each in dataset.examples
@@ -303,6 +338,8 @@ def _identity(settings: TrainingSettings, source: Source, dataset: Dataset) -> d
         "unlite": converter.__version__,
         "settings": repr(kept),
         "model": source.fingerprint(),
+        "detector": repr(source.detector),
+        "backend": keras.backend.backend(),
         "pictures": crc32(repr(pictures).encode()),
         "labels": list(dataset.labels),
     }

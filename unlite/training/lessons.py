@@ -56,7 +56,8 @@ class Lessons:
             model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
         parts = cut(model)
         shapes = [tuple(x.shape[1:]) for x in parts.head.outputs]
-        is_box = tuple(place == 0 and shape[-1] == detector.coordinates for place, shape in enumerate(shapes))
+        boxes = next((place for place, shape in enumerate(shapes) if shape[-1] == detector.coordinates), None)
+        is_box = tuple(place == boxes for place in range(len(shapes)))
         if train == "classes":  # with as many classes as coordinates they look alike
             is_box = (False,) * len(shapes)
         of_classes = class_entropy if design == "gated" else anchor_classification

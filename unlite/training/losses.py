@@ -83,6 +83,22 @@ def binary_focal(wanted: Any, logits: Any, focus: float = FOCUS) -> Any:
     return entropy * ops.power(wrong, focus)
 
 
+def held_scores(y_true: Any, logits: Any) -> Any:
+    """Cross-entropy with a teacher's probabilities, so that the few anchors that are about an object count.
+
+    Args:
+        y_true: [N, anchors, classes]: probabilities.
+        logits: [N, anchors, classes].
+
+    Returns:
+        [N]: the sum over anchors, divided by the sum of the probabilities, at least 1.
+    """
+    from keras import ops
+
+    entropy = ops.sum(binary_focal(y_true, logits, focus=0), axis=(1, 2))
+    return entropy / ops.maximum(ops.sum(y_true, axis=(1, 2)), 1.0)
+
+
 def smooth_l1(y_true: Any, y_pred: Any) -> Any:
     """Distance of regressors, quadratic below a pixel.
 

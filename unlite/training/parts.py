@@ -37,7 +37,9 @@ class Parts:
 
     @cached_property
     def run_body(self) -> Callable[[], Run]:
-        """Makes a runner of the body, one for each thread."""
+        """Makes a runner of the body, one for each thread; without a body, the head takes the input itself."""
+        if self.body is None:
+            return lambda: list
         return litert_runner(self.body)
 
 

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converter.detectors.table import Detector
 from converter.errors import BadPicture
@@ -28,6 +29,8 @@ from unlite.training.targets import IGNORED, Objects
 BELIEVED = 0.1
 # From which score on something that nobody has labelled is left alone instead of being taught as nothing.
 DISTURBING = 0.3
+# A second box beside the best one makes a picture doubtful if it scores this share of it, and hardly overlaps it.
+RIVAL, APART = 0.5, 0.1
 # From which median on given boxes are the detector's own (intersection over union), or hold them (share inside).
 OVERLAPPING, HOLDING = 0.5, 0.7
 
@@ -66,6 +69,8 @@ class Relation:
     @property
     def convention(self) -> str:
         """`same`, `inside` (the detector's boxes are parts of the given ones) or `other`."""
+        if 2 * self.found < self.boxes:  # how the few lie says nothing about the rest
+            return "other"
         if self.overlap >= OVERLAPPING:
             return "same"
         return "inside" if self.contained >= HOLDING else "other"
@@ -131,8 +136,8 @@ def place(
     for number, (example, found) in enumerate(in_threads(work, dataset.examples, make_run), start=1):
         problems += found.problems
         measured += found.measured
-        boxes += sum(annotation.box_xywh is not None for annotation in example.annotations)
         if found.placed:
+            boxes += sum(annotation.box_xywh is not None for annotation in example.annotations)
             placed.append(found.placed)
         progress(number, len(dataset.examples))
     relation = _relation(boxes, measured) if boxes else None
@@ -150,15 +155,12 @@ def _place(example: Example, labels: Sequence[str], run: Run, detector: Detector
     except BadPicture as error:
         return _Found(problems=[Problem(example.path, 0, str(error).partition("\n")[0])])
     candidates = look(picture, run, detector, len(example.annotations))
-    made = _Found()
+    if doubt := _doubt(example.annotations, candidates):
+        return _Found(problems=[Problem(example.path, 0, doubt)])
+    made, rows = _Found(), _rows(example.annotations, candidates)
     chosen: list[tuple[Annotation, Detections | None]] = []
-    for annotation in example.annotations:
-        row = _best(annotation, candidates, made)
-        if row is None and annotation.box_xywh is None:
-            score = float(candidates.scores.max(initial=0))
-            text = f"{annotation.label}: the detector's best box has a score of {score:.2f}, too little to believe"
-            made.problems.append(Problem(example.path, 0, text))
-            return made
+    for annotation, own in zip(example.annotations, rows, strict=True):
+        row = _best(annotation, candidates, own, made)
         chosen.append((annotation, None if row is None else candidates[[row]]))
     objects = _objects(chosen, _others(chosen, candidates), labels, len(detector.keypoints))
     given = (found is None for _, found in chosen)
@@ -178,18 +180,49 @@ def look(picture: Pixels, run: Run, detector: Detector, objects: int = 1) -> Det
     return look_near(run, replace(detector, min_score=BELIEVED), picture, objects=objects)
 
 
-def _best(annotation: Annotation, candidates: Detections, made: _Found) -> int | None:
-    """The row of the detector's box for an object; how it lies to the given box is noted."""
+def _doubt(annotations: Sequence[Annotation], candidates: Detections) -> str:
+    """Why the detector cannot say where the object of a picture without boxes is; empty if it can."""
+    without = [annotation.label for annotation in annotations if annotation.box_xywh is None]
+    if not without:
+        return ""
+    if len(annotations) > 1:
+        return f"{len(annotations)} objects, and no box for {without[0]}: nothing says which is which; give boxes"
     if not len(candidates):
+        return f"{without[0]}: the detector finds nothing with a score of {BELIEVED} or more; give boxes"
+    corners, best = candidates.corners(), float(candidates.scores[0])
+    is_apart = intersection_over_union(corners[0], corners) < APART
+    is_apart[0] = False  # a box without area overlaps nothing, not even itself
+    rival = float(candidates.scores[is_apart].max(initial=0))
+    if rival >= max(DISTURBING, RIVAL * best):
+        return f"{without[0]}: two candidates ({best:.2f}, {rival:.2f}): nothing says which; give boxes"
+    return ""
+
+
+def _rows(annotations: Sequence[Annotation], candidates: Detections) -> list[NDArray[np.intp]]:
+    """For each object the detector's boxes that are nobody else's: each is the one's whose given box it fits best."""
+    given = [annotation.box_xywh for annotation in annotations if annotation.box_xywh is not None]
+    if not given:  # one object, or none: see `_doubt`
+        return [np.arange(len(candidates)) for _ in annotations]
+    overlaps = np.stack([intersection_over_union(_corners(box), candidates.corners()) for box in given])
+    owner = overlaps.argmax(axis=0)
+    return [np.flatnonzero(owner == number) for number in range(len(given))]
+
+
+def _corners(box_xywh: Sequence[float]) -> Floats:
+    left, top, width, height = box_xywh
+    return np.array([left, top, left + width, top + height], np.float32)
+
+
+def _best(annotation: Annotation, candidates: Detections, own: NDArray[np.intp], made: _Found) -> int | None:
+    """The row of the detector's box for an object, one of its own; how it lies to the given box is noted."""
+    if not own.size:
         return None
     if annotation.box_xywh is None:
         return 0
-    left, top, width, height = annotation.box_xywh
-    given = np.array([left, top, left + width, top + height], np.float32)
-    overlaps = intersection_over_union(given, candidates.corners())
-    inside = _inside(given, candidates.corners())
+    given, corners = _corners(annotation.box_xywh), candidates.corners()
+    overlaps, inside = intersection_over_union(given, corners), _inside(given, corners)
     # On the box, or inside it and no tiny part: an overlap of a twentieth is a palm in a hand with its arm.
-    fitting = np.flatnonzero((overlaps >= NEAR) | ((inside >= HOLDING) & (overlaps >= PART)))
+    fitting = own[(overlaps[own] >= NEAR) | ((inside[own] >= HOLDING) & (overlaps[own] >= PART))]
     if not fitting.size:
         return None
     row = int(fitting[candidates.scores[fitting].argmax()])
