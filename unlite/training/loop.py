@@ -134,6 +134,7 @@ def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
             epochs=course.epochs,
             initial_epoch=state.epoch,
             callbacks=callbacks,
+            shuffle=False,  # batches have an order of their own, which a run that goes on has to meet again
             verbose=0,
         )
     last = head.get_weights()
