@@ -192,22 +192,14 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         sides = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}
         _check(dataset, sides, placing)
         clock("finding objects")
-        lessons = Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
-        copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
-        train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
-        validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
-        kept = [
-            rows.cache(work / name, counted(f"features of the pictures for {name},", progress))
-            for name, rows in (("train", train), ("val", validation))
-        ]
-        clock("features")
-        trained = fit(lessons.parts.head, lessons.losses, *kept, settings.course, work, progress)
-        clock("training")
-    made = lessons.parts.model
+        stage = _Stage(source, settings, sides, len(dataset.labels), progress)
+        made, trained = stage.classes(work, clock)
+        if settings.train != "classes":
+            made, trained = stage.rest(made, work / "rest", clock)
     evaluation = judge(made, source.detector, sides["test"] or sides["val"], dataset.labels, progress)
     clock("judging")
     tuned = replace(source.detector, min_score=evaluation.threshold)
-    seen = tuple(train.seen(number) for number in train.examples(SHOWN))
+    seen = stage.seen()
     return Finetuned(source.name, made, tuned, dataset, placing, seen, trained, evaluation, settings, clock.seconds)
 
 
