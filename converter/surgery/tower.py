@@ -69,13 +69,14 @@ def build(rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: i
     x = None
     for source in _sources(rewiring.traced, head, (rows, columns)):
         stride = source.shape[1] // rows
-        layer = named(layers.Conv2D, "gather", tower.width, stride, strides=stride, use_bias=x is None)
-        made = layer(rewiring.values[source])
+        layer = named(layers.Conv2D, "gather", tower.width, stride, strides=stride, use_bias=False)
+        made = named(layers.BatchNormalization, "normalize")(layer(rewiring.values[source]))
         x = made if x is None else named(layers.Add, "sum")([x, made])
     x = named(layers.ReLU, "relu")(x)
     for _ in range(tower.blocks):
         mixed = named(layers.DepthwiseConv2D, "mix", tower.kernel, padding="same")(x)
-        mixed = named(layers.Conv2D, "block", tower.width, 1)(mixed)
+        mixed = named(layers.Conv2D, "block", tower.width, 1, use_bias=False)(mixed)
+        mixed = named(layers.BatchNormalization, "normalize")(mixed)
         x = named(layers.ReLU, "relu")(named(layers.Add, "add")([x, mixed]))
     made = []
     for high, wide, anchors in detector.grids:

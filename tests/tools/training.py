@@ -65,3 +65,23 @@ def _torch(model: Any, inputs: Any, optimizer: Any) -> list[Any]:
     found = [variable.value.grad for variable in model.trainable_variables]
     optimizer.apply(found, model.trainable_variables)
     return found
+
+
+def gradient(function: Any, x: Any) -> Any:
+    """d of a function's sum / d x, an array, as the back end derives it."""
+    back_end = keras.backend.backend()
+    if back_end == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda value: ops.sum(function(value)))(ops.convert_to_tensor(x)))
+    if back_end == "torch":
+        value = ops.convert_to_tensor(x).detach().requires_grad_(True)
+        ops.sum(function(value)).backward()
+        return value.grad.cpu().numpy()
+    import tensorflow as tf
+
+    value = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        made = ops.sum(function(value))
+    return tape.gradient(made, value).numpy()

@@ -32,6 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, metavar="S", help=text)
     text = "what overlaps is one thing: of any class (all, as in MediaPipe) or of the same (default: %(default)s)"
     parser.add_argument("--suppress", choices=["all", "class"], default="all", help=text)
+    text = "look again with room around the picture where nothing is found for sure: for what fills it"
+    parser.add_argument("--near", action="store_true", help=text)
     text = "draw what is found: a picture (.png, .jpg, .webp), or a folder for several"
     parser.add_argument("--draw", type=Path, metavar="OUT", help=text)
     text = "most frames of a video or camera (default: all of a video, 1 of a camera)"
@@ -81,15 +83,19 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
     against, hands, classifier = (find(name) if name else None for name in others)
 
     def load() -> Models:
-        by_class, min_score = arguments.suppress == "class", arguments.min_score
-        finder = load_finder(model, wanted, min_score=min_score, by_class=by_class)
+        settings: dict[str, Any] = {"by_class": arguments.suppress == "class", "near": arguments.near}
+        min_score = arguments.min_score
+        finder = load_finder(model, wanted, min_score=min_score, **settings)
         if min_score is None and finder.labels:  # what is compared has to score as much
             min_score = finder.labels.threshold
+        named = load_second_stage(classifier, finder.detector) if classifier else None
+        if named and min_score is None:
+            finder = named.patient(finder)
         return Models(
             finder,
-            load_finder(against, wanted, min_score=min_score, by_class=by_class) if against else None,
+            load_finder(against, wanted, min_score=min_score, **settings) if against else None,
             load_landmarks(hands) if hands else None,
-            load_second_stage(classifier, finder.detector) if classifier else None,
+            named,
         )
 
     return load

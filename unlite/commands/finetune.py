@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text += "file beside each picture"
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=text)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: DATA's name in this folder")
-    text = "how classes are computed: tower (default), joint, gated or bottleneck, see `unlite heads`"
+    text = "how classes are computed: tower (default), joint, gated, bottleneck or two_stage, see `unlite heads`"
     parser.add_argument("--design", metavar="D", help=text)
     text = "classes (default: everything else stays bit for bit), heads, or all"
     parser.add_argument("--train", metavar="WHAT", help=text)
@@ -40,7 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
     text = "what is never on both sides, e.g. a person: a regular expression on a picture's path"
     parser.add_argument("--group", metavar="REGEX", help=text)
-    parser.add_argument("--epochs", type=int, metavar="N", help="most passes (default: 15)")
+    text = "most passes (default: 6 to 30, fewer the more pictures there are)"
+    parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
     parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32)")
@@ -64,7 +65,8 @@ def run(arguments: argparse.Namespace) -> Result:
     from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
 
-    check_extra("train", "unlite finetune")
+    for extra in ("train", "detect", "html"):
+        check_extra(extra, "unlite finetune")
     output = check_output(arguments.output or Path(f"{arguments.data.resolve().stem}.keras"))
     folder = arguments.folder or output.with_name(f"{output.stem}-run")
     settings = _settings(arguments)
@@ -118,8 +120,8 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
         console.print(f"left out: {problem}")
     if len(tuned.problems) > SHOWN:
         console.print(f"… and {len(tuned.problems) - SHOWN} more; the page and --json list all")
-    if tuned.placing.relation:
-        console.print(str(tuned.placing.relation))
+    for note in (*filter(None, [tuned.placing.relation]), *tuned.notes):
+        console.print(str(note))
     show_evaluation(tuned.evaluation, console)
     trained, seconds = tuned.trained, sum(tuned.seconds.values())
     console.print(
@@ -128,7 +130,12 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
     console.print(
         f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
     )
-    console.print(f"next: unlite export {output} --like {tuned.name} -o {output.with_suffix('.tflite')}", style="green")
+    like = f" --like {tuned.original}" if tuned.original else ""
+    exported = output.with_suffix(".tflite")
+    console.print(f"next: unlite export {output}{like} -o {exported}", style="green")
+    if tuned.is_second_stage:
+        used = f"unlite detect photo.jpg --model {tuned.name} --near --classifier {exported}"
+        console.print(f"then: {used}", style="green")
 
 
 VERB = Verb("finetune", "Teach a detector the labels of a folder of pictures.", add_options, run)

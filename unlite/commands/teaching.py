@@ -42,9 +42,7 @@ def run(arguments: argparse.Namespace) -> Result:
         tell(f"{folder} has an interrupted run: it goes on if nothing has changed")
     settings = _settings(arguments)
     with working("reading the pictures") as progress:
-        taught = teach(
-            student, arguments.data, teacher, settings, folder=folder, detector=detector, progress=progress
-        )
+        taught = teach(student, arguments.data, teacher, settings, folder=folder, detector=detector, progress=progress)
         progress("writing")
         converter.save(taught.model, output)
         clear(folder)

@@ -1,8 +1,9 @@
 """A detector, its designs and a picture, ready to be measured."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,7 @@ LIFTED = (6.0, 3.0)
 # How far all others are below the best of them: no detector's threshold is there.
 SUNK = 20.0
 TWO_STAGE: Design = "two_stage"
+NO_MODELS: Mapping[Design, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,6 @@ class Bench:
         unchanged: The detector as it is.
         backbone: The same without its heads: the file cut at the tensors that they read.
         picture: RGB, two drawn hands.
-        region: What a detection cuts out of it for the second stage.
     """
 
     original: Model
@@ -125,7 +126,6 @@ class Bench:
     unchanged: Subject
     backbone: Subject
     picture: Pixels
-    region: Floats
 
     @classmethod
     def of(cls, original: Model, detector: Detector | None = None) -> "Bench":
@@ -147,18 +147,23 @@ class Bench:
             return cut_at(data, features(read(data).graph))
 
         backbone = Subject(converter.convert(read(cut(None))), cut, example)
-        return cls(original, found, unchanged, backbone, picture, _region(picture, found))
+        return cls(original, found, unchanged, backbone, picture)
 
     def variants(
-        self, designs: Sequence[Design], classes: Sequence[int], progress: Callable[[str], None] = lambda _: None
+        self,
+        designs: Sequence[Design],
+        classes: Sequence[int],
+        progress: Callable[[str], None] = lambda _: None,
+        models: Mapping[Design, Any] = NO_MODELS,
     ) -> Iterator[Variant]:
-        """All designs with all numbers of classes."""
+        """All designs with all numbers of classes; `models` has those that are built already."""
         for design in designs:
             is_second = design == TWO_STAGE
             for count in classes:
                 progress(f"building {design}, {count} classes")
-                model = replace_classes(self.unchanged.model, count, design, detector=self.detector)
-                source, example = (None, [self.region]) if is_second else (self.original, self.unchanged.example)
+                built = models.get(design)
+                model = built or replace_classes(self.unchanged.model, count, design, detector=self.detector)
+                source, example = (None, [self.region(model)]) if is_second else (self.original, self.unchanged.example)
                 yield Variant(design, count, Subject(model, cache(partial(write, source, model)), example))
 
     def contenders(
@@ -175,13 +180,21 @@ class Bench:
             "detector": partial(runtime.make(self.unchanged), example),
             "backbone": partial(runtime.make(self.backbone), example),
             "suppression": lambda: suppress(found, threshold),
-            "cropping": lambda: _region(self.picture, self.detector),
         }
+        seconds = [variant.subject.model for variant in variants if variant.design == TWO_STAGE]
+        made["cropping"] = partial(self.region, *seconds[:1])
         for variant in variants:
             progress(variant.name)
             made[variant.name] = partial(runtime.make(variant.subject), variant.subject.example)
             made[f"{variant.name} decoding"] = _decoder(raw, variant.design, variant.classes, self.detector)
         return made
+
+    def region(self, second: Any = None) -> Floats:
+        """The left hand, a little turned, as MediaPipe cuts it out for a second stage."""
+        size, (x, y) = HANDS[0].scale * HEIGHT, HANDS[0].centre
+        extents = second.inputs[0].shape[1:3] if second else (REGION, REGION)
+        where = Region(x * WIDTH, y * HEIGHT, size, size, 0.3)
+        return sample(self.picture, where, (extents[0], extents[1]), self.detector.range)
 
     def cost(self, variant: Variant) -> Costs:
         """What all networks cost that it runs."""
@@ -228,10 +241,3 @@ def _known(original: Model) -> Detector:
 @cache
 def _cost(store: Callable[[StorageType | None], bytes]) -> Cost:
     return total(read(store(None)).graph)
-
-
-def _region(picture: Pixels, detector: Detector) -> Floats:
-    """The left hand, a little turned, as MediaPipe cuts it out."""
-    size = HANDS[0].scale * HEIGHT
-    x, y = HANDS[0].centre
-    return sample(picture, Region(x * WIDTH, y * HEIGHT, size, size, 0.3), (REGION, REGION), detector.range)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from converter.detectors.table import Detector
 from converter.errors import BadHead, BadInput
@@ -71,6 +71,7 @@ def measure(  # noqa: PLR0913 - settings, by keyword
     detector: Detector | None = None,
     budget: float | None = None,
     seconds: float = SECONDS,
+    models: Mapping[Design, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Heads:
     """Measure every design with every number of classes in every runtime.
@@ -83,6 +84,7 @@ def measure(  # noqa: PLR0913 - settings, by keyword
         detector: What the file's tensors mean; default: the known detector that has such tensors.
         budget: Seconds from picture to detections that the recommended design may take with the most classes.
         seconds: How long to measure in each runtime; at least seven rounds.
+        models: Design → its `keras.Model`, where there is one already.
         progress: Called with what is being done.
 
     Raises:
@@ -90,7 +92,7 @@ def measure(  # noqa: PLR0913 - settings, by keyword
         MissingRuntime: A runtime is not installed.
     """
     bench = Bench.of(original, detector)
-    variants = list(bench.variants(designs, classes, progress))
+    variants = list(bench.variants(designs, classes, progress, models or {}))
     measured: list[Measured] = []
     seconds_of, unchanged, rounds = {}, {}, {}
     for name, runtime in runtimes.items():

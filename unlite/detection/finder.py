@@ -14,6 +14,7 @@ from converter.detectors.labels import Labels, check_score, labels_of, own_label
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
 from parity.runners.runtimes import LiteRT, Run, keras_runner
+from unlite.detection.near import look_near
 from unlite.detection.pipeline import (
     Detections,
     Floats,
@@ -52,6 +53,7 @@ class Finder:
         detector: Its least score is the one that holds here.
         labels: What its classes are called, as its file says.
         by_class: Whether only what is of one class can be found twice, see `unlite.detection.pipeline.suppress`.
+        near: Whether it looks again with room around the picture, see `unlite.detection.near`.
     """
 
     name: str
@@ -59,9 +61,12 @@ class Finder:
     detector: Detector
     labels: Labels | None = None
     by_class: bool = False
+    near: bool = False
 
     def __call__(self, picture: Pixels) -> Detections:
         """What it finds in an RGB picture [H, W, 3], as shares of the picture."""
+        if self.near:
+            return look_near(self.run, self.detector, picture, by_class=self.by_class)
         return detect(self.run, self.detector, picture, by_class=self.by_class).final
 
     def names(self, found: Detections) -> list[Named]:
@@ -70,7 +75,12 @@ class Finder:
 
 
 def load_finder(
-    path: Path, detector: Detector | None = None, *, min_score: float | None = None, by_class: bool = False
+    path: Path,
+    detector: Detector | None = None,
+    *,
+    min_score: float | None = None,
+    by_class: bool = False,
+    near: bool = False,
 ) -> Finder:
     """Load a detector.
 
@@ -79,6 +89,7 @@ def load_finder(
         detector: What its tensors mean; default: the known detector that has such tensors.
         min_score: What scores less is dropped; default: what the file suggests, or else the detector's.
         by_class: See `Finder`.
+        near: See `Finder`.
 
     Raises:
         BadDetector: It is no detector that is known, its labels are not as many as its classes, or the least score is
@@ -101,7 +112,7 @@ def load_finder(
         min_score = labels.threshold if min_score is None else min_score
     if min_score is not None:
         found = replace(found, min_score=min_score)
-    return Finder(path.name, loaded.run, found, labels, by_class)
+    return Finder(path.name, loaded.run, found, labels, by_class, near)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Regions for training come from `cut_region` as well, so that a model sees in use what it has learned from.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from converter.detectors.letterbox import Region
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
 from parity.runners.runtimes import Run
-from unlite.detection.finder import Named, load_run
+from unlite.detection.finder import Finder, Named, load_run
 from unlite.detection.landmarks import PALM_KEYPOINTS, hand_region
 from unlite.detection.pipeline import Detections, Floats, Pixels, sample
 
@@ -57,17 +57,23 @@ class SecondStage:
         """Name what was found in a picture, RGB [H, W, 3].
 
         Returns:
-            Those that are something, and what each of them is. What is `none`, is less likely than the labels'
-            threshold or has no place is left out.
+            Those that are something, and what each of them is. What is `none`, has no place, or whose score times its
+            probability is below the labels' threshold is left out.
         """
         rows, names = [], []
         for row in np.flatnonzero(_is_placed(found)).tolist():
             region = cut_region(found[row : row + 1], self.detector, picture, self.size)
             named = self._named(self.run([region])[0][0])
-            if named.label != NONE and (named.probability or 0.0) >= (self.labels.threshold or 0.0):
+            score = float(found.scores[row]) * (named.probability or 0.0)
+            if named.label != NONE and score >= (self.labels.threshold or 0.0):
                 rows.append(row)
                 names.append(named)
         return found[np.array(rows, np.intp)], names
+
+    def patient(self, finder: Finder) -> Finder:
+        """A finder that leaves to the second stage what it is not sure of, down to the labels' threshold."""
+        least = min(finder.detector.min_score, self.labels.threshold or 1.0)
+        return replace(finder, detector=replace(finder.detector, min_score=least))
 
     def _named(self, logits: Floats) -> Named:
         powers = np.exp(logits.astype(np.float64) - logits.max())

@@ -12,6 +12,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converter.detectors.letterbox import offset_and_extent
 from converter.detectors.table import Detector
@@ -126,25 +127,34 @@ class Augmenter:
             seed: What it depends on.
         """
         rng = np.random.default_rng(seed)
-        number = int(rng.integers(1 << 31))
         geometry, light = self._pipelines()
-        geometry.set_random_seed(number)
-        light.set_random_seed(number)
+        for transform in (*geometry.transforms, *light.transforms):
+            # One for each: with the same one, all of them would roll the same dice.
+            transform.set_random_seed(int(rng.integers(1 << 31)))
         size = np.array(picture.shape[1::-1], np.float32)
-        made = geometry(image=picture, mask=np.ones(picture.shape[:2], np.uint8), keypoints=_points(objects) * size)
-        canvas = made["image"]
+        made = geometry(image=picture, keypoints=np.concatenate([CORNERS, _points(objects)]) * size)
+        canvas, moved = made["image"], np.asarray(made["keypoints"], np.float32)[:, :2]
         chance, settings = rng.random(), self._settings
         if chance < settings.background + settings.plain:
             colour = _edge_colour(picture) if chance < settings.plain else self._background(rng)
-            canvas = np.where(made["mask"][..., None] == 0, colour, canvas)
+            canvas = np.where(_inside(moved[:4], canvas.shape[:2]), canvas, colour)
         canvas = light(image=canvas)["image"]
         size = np.array([self._detector.width, self._detector.height], np.float32)
-        points = (
-            np.asarray(made["keypoints"], np.float32)[:, :2].reshape(len(objects), 3 + len(self._mirrored), 2) / size
-        )
+        points = moved[4:].reshape(len(objects), 3 + len(self._mirrored), 2) / size
         low, high = self._detector.range
         tensor = canvas[None].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
         return Seen(tensor, _objects(points, objects, self._mirrored))
+
+    @property
+    def flip(self) -> float:
+        """How often mirrored."""
+        return self._settings.flip
+
+    def in_other_light(self, pixels: Pixels, seed: int) -> Pixels:
+        """A picture, RGB [H, W, 3] of any size, with other brightness and colours, perhaps blurred."""
+        _, light = self._pipelines()
+        light.set_random_seed(seed)
+        return np.asarray(light(image=pixels)["image"], np.uint8)
 
     def _pipelines(self) -> tuple[Any, Any]:
         """Each thread has its own: they carry the random numbers that they will use."""
@@ -163,9 +173,21 @@ class Augmenter:
         return np.asarray(cv2.resize(self._backgrounds(rng.random()), (width, height)), np.uint8)
 
 
+# Of a picture, in an order that goes around it.
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+
+
+def _inside(corners: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """[height, width, 1]: where the picture is whose corners, in pixels, have moved here."""
+    import cv2
+
+    mask = cv2.fillConvexPoly(np.zeros(size, np.uint8), np.round(corners).astype(np.int32), 1)
+    return np.asarray(mask, bool)[..., None]
+
+
 def _edge_colour(picture: Pixels) -> Pixels:
     edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    return np.median(edge, axis=0).astype(np.uint8)
+    return np.asarray(np.median(edge, axis=0), np.uint8)
 
 
 NOISE = 0.3  # how often, of the times when there are pictures to take
@@ -174,15 +196,16 @@ NOISE = 0.3  # how often, of the times when there are pictures to take
 def _pipelines(albumentations: Any, detector: Detector, settings: Augmentation) -> tuple[Any, Any]:
     import cv2
 
-    a, size = albumentations, max(detector.height, detector.width)
+    a, size = albumentations, (detector.height, detector.width)
     geometry = [
-        a.LongestMaxSize(size),
-        a.PadIfNeeded(detector.height, detector.width, border_mode=cv2.BORDER_REPLICATE, fill_mask=0),
+        a.LongestMaxSize(max_size_hw=size),
+        a.PadIfNeeded(*size, border_mode=cv2.BORDER_REPLICATE),
         a.HorizontalFlip(p=settings.flip),
         a.Affine(
             scale=settings.scale,
             translate_percent=(-settings.shift, settings.shift),
             rotate=(-settings.degrees, settings.degrees),
+            keep_ratio=True,
             border_mode=cv2.BORDER_REPLICATE,
             p=1,
         ),

@@ -6,6 +6,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import local
@@ -15,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.errors import OutputNotWritten
+from converter.files import whole_file
 from parity.runners.runtimes import Array
 
 # Features are rounded to ten bits: a tenth of a percent, far below what the next variation of a picture changes.
 STORED: Any = np.float16
 LARGEST = float(np.finfo(np.float16).max)
 
-T, R, V = TypeVar("T"), TypeVar("R"), TypeVar("V")
+T = TypeVar("T")
+R = TypeVar("R")
+V = TypeVar("V")
 # Gives what one row holds: the arrays that the head takes, then what it shall give.
 Row = Callable[[int, Any], tuple[Sequence[Array], Sequence[NDArray[Any]]]]
 
@@ -41,8 +45,8 @@ class Form:
     @property
     def bytes(self) -> int:
         """Of one row."""
-        features = sum(int(np.prod(shape)) for shape in self.taken) * np.dtype(STORED).itemsize
-        return features + sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in self.wanted)
+        features = sum(int(np.prod(shape)) for shape in self.taken) * int(np.dtype(STORED).itemsize)
+        return features + sum(int(np.prod(shape)) * int(np.dtype(dtype).itemsize) for shape, dtype in self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +151,68 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
     return np.memmap(path, dtype, "r+", shape=shape)
 
 
-# What training keeps of its state, beside the features; see `unlite.training.loop`.
-STATE = "state.npz"
+# What training keeps beside the features, see `unlite.training.loop`, and what says how all that was made.
+STATE, RESULTS, SETTINGS = "state.npz", "results.csv", "settings.json"
+FURTHER = "further"  # the folder of what is trained after the classes, see `unlite.training.further`
 
 
 def clear(folder: Path) -> None:
     """Remove what only an interrupted run needs."""
-    for name in ("train", "val"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    # A kill leaves behind what was being written, see `converter.files.whole_file`.
+    halves = [path for name in (STATE, RESULTS, SETTINGS) for path in folder.glob(f".{Path(name).stem}-*")]
+    if (folder / FURTHER).is_dir():
+        clear(folder / FURTHER)
+    for path in (folder / "train", folder / "val", *halves):
+        shutil.rmtree(path, ignore_errors=True)
     (folder / STATE).unlink(missing_ok=True)
 
 
+def forget(folder: Path) -> None:
+    """Remove what a run has kept, and its folder if nothing else is in it."""
+    clear(folder)
+    shutil.rmtree(folder / FURTHER, ignore_errors=True)
+    for name in (RESULTS, SETTINGS):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a run can be kept in a folder: it is not there yet, is empty, or has a run of `unlite`.
+
+    Raises:
+        OutputNotWritten: It is none, or has something else in it, which nobody wants to lose.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputNotWritten(f"{folder} is no folder that a run could be kept in", hint="name another one")
+    if not folder.exists() or all(path.name.startswith(".") for path in folder.iterdir()):
+        return
+    try:
+        if "unlite" in json.loads((folder / SETTINGS).read_text("utf-8")):
+            return
+    except (OSError, ValueError, TypeError):
+        pass
+    raise OutputNotWritten(f"{folder} has something else in it than a run", hint="name a folder that is not there yet")
+
+
 def check_same(folder: Path, settings: dict[str, Any]) -> bool:
-    """Whether what lies in a folder was made with these settings; otherwise it is emptied, and says so from now on."""
-    path, text = folder / "settings.json", json.dumps(settings, indent=2, sort_keys=True)
+    """Whether the run in a folder was made with these settings; otherwise it is removed, and another one begins.
+
+    Raises:
+        OutputNotWritten: It cannot be written, or see `check_folder`.
+    """
+    check_folder(folder)
+    path, text = folder / SETTINGS, json.dumps(settings, indent=2, sort_keys=True)
     try:
         if path.read_text("utf-8") == text:
             return True
     except OSError:
         pass
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    path.write_text(text, "utf-8")
+    try:
+        forget(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritten(f"{folder} cannot be written: {error.strerror}") from None
+    with whole_file(path) as whole:
+        whole.write_text(text, "utf-8")
     return False

@@ -1,7 +1,7 @@
 """From a detector and a folder of pictures to a detector that knows their labels."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,27 +12,28 @@ from zlib import crc32
 import converter
 from converter.detectors.labels import Labels
 from converter.detectors.table import Detector
-from converter.errors import BadData
+from converter.errors import BadData, OutputNotWritten
 from converter.surgery.heads import DESIGNS, Design
 from converter.surgery.tower import Tower
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Detections, detect
+from unlite.detection.second_stage import NONE
 from unlite.training.augment import Augmentation, Seen, drawn
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
-from unlite.training.evaluate import Evaluation, Truth, evaluate
-from unlite.training.features import check_same
+from unlite.training.evaluate import Evaluation
+from unlite.training.features import check_folder, check_same, forget
+from unlite.training.further import train_further
+from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
 from unlite.training.placing import Placed, Placing, place
 from unlite.training.report import Report
+from unlite.training.second_stage import Regions
 from unlite.training.source import Source
-from unlite.training.targets import IGNORED
 
+TWO_STAGE: Design = "two_stage"
 Train = Literal["classes", "heads", "all"]
 Progress = Callable[[str], None]
-# Down to which score detections are judged: what a precision-recall curve needs.
-LEAST_SCORE = 0.02
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
 SHOWN = 12  # variations to look at
@@ -45,7 +46,7 @@ class TrainingSettings:
     Attributes:
         design: How classes are computed, see `converter.surgery.heads.replace_classes`.
         train: What trains: `classes` (all else stays bit for bit), `heads` (the boxes' last layers as well), or `all`.
-            Boxes that train are held by what the original says of the same pictures.
+            Boxes that train are held by what the original says of the same pictures. Classes are trained first.
         tower: Size of the `tower` design.
         labels: Which labels, in which order; default: all of the data set.
         share: How much of the data is held out, where nothing says what is.
@@ -53,7 +54,8 @@ class TrainingSettings:
         copies: Variations of each picture, the first as it is; default: about 4,000 in all.
         augmentation: How far they vary.
         course: How long to train, and how fast.
-        seed: Of the split, the variations and the order; two runs with the same one end alike.
+        seed: Of the split, the variations, the first weights and the order; two runs with the same one end alike.
+            Keras's own seed, and with it Python's and numpy's, is set to it.
     """
 
     design: Design = "tower"
@@ -73,15 +75,19 @@ class TrainingSettings:
         Raises:
             BadData: One does not.
         """
-        if self.design not in DESIGNS or self.design == "two_stage":
-            known = ", ".join(design for design in DESIGNS if design != "two_stage")
-            raise BadData(f"design={self.design!r} cannot be trained in a detector", hint=f"designs: {known}")
+        if self.design not in DESIGNS:
+            raise BadData(f"there is no design={self.design!r}", hint=f"designs: {', '.join(DESIGNS)}")
+        if self.design == TWO_STAGE and self.train != "classes":
+            raise BadData(f"train={self.train!r}: design={TWO_STAGE!r} leaves the detector as it is", hint="classes")
         if self.train not in get_args(Train):
             raise BadData(f"train={self.train!r} says nothing", hint=f"one of {', '.join(get_args(Train))}")
         if not 0 < self.share < 1:
             raise BadData(f"share={self.share} of the pictures cannot be held out", hint="0.2 is usual")
         if self.copies is not None and self.copies < 1:
             raise BadData(f"copies={self.copies} leave no picture", hint="1 or more")
+        if not 0 <= self.seed < 1 << 32:
+            raise BadData(f"seed={self.seed} is no seed", hint="a number from 0 on")
+        self.tower.check()
         self.course.check()
 
 
@@ -100,6 +106,9 @@ class Finetuned:
         evaluation: On the held-out pictures.
         settings: How it was made.
         seconds: Stage → how long it took.
+        original: Name of the file that the model was made from; empty: of none, and `name` is that of the detector
+            whose regions it takes.
+        own_scale: As `evaluation`, for a second stage that is not given a second look with room around the picture.
     """
 
     name: str
@@ -112,6 +121,13 @@ class Finetuned:
     evaluation: Evaluation
     settings: TrainingSettings
     seconds: dict[str, float] = field(default_factory=dict)
+    original: str = ""
+    own_scale: Evaluation | None = None
+
+    @property
+    def is_second_stage(self) -> bool:
+        """Whether the model names what a detector finds, and is none itself."""
+        return self.settings.design == TWO_STAGE
 
     @property
     def judged(self) -> list[Placed]:
@@ -126,8 +142,8 @@ class Finetuned:
     @property
     def labels(self) -> Labels:
         """What its classes are called, and from which score on they count."""
-        names, threshold = self.dataset.labels, self.evaluation.threshold
-        return Labels(names, threshold, self.detector.name, self.name)
+        names = (*self.dataset.labels, NONE) if self.is_second_stage else self.dataset.labels
+        return Labels(names, self.evaluation.threshold, self.detector.name, self.original)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -142,8 +158,17 @@ class Finetuned:
             "best_epoch": self.trained.best,
             "history": list(self.trained.rows),
             "evaluation": self.evaluation.as_dict(),
+            "own_scale": self.own_scale.as_dict() if self.own_scale else None,
             "seconds": self.seconds,
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What somebody should know who reads the evaluation."""
+        if not self.own_scale:
+            return ()
+        both = f"right class in the right place: {self.evaluation.accuracy:.1%} with a second look at room around"
+        return (f"{both} what fills the picture (near), {self.own_scale.accuracy:.1%} without",)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -175,10 +200,14 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         BadData: Nothing can be learned from the data.
         BadDetector: The model is no detector that is known.
         BadHead: The design does not fit the model.
-        OutputNotWritten: There is no room for the features.
+        OutputNotWritten: There is no room for the features, or `folder` has something else in it than a run.
     """
+    import keras
+
     settings = settings or TrainingSettings()
     settings.check()
+    if folder:
+        check_folder(folder)
     clock = Clock()
     source = Source.of(model, detector)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data), settings.labels)
@@ -186,21 +215,56 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
     clock("reading")
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
-        check_same(work, _identity(settings, source, dataset))
         finding = counted("finding the objects, picture", progress)
         placing = place(dataset, source.make_run, source.detector, finding)
         sides = {name: [each for each in placing.placed if each.example.split == name] for name in get_args(Split)}
-        _check(dataset, sides, placing)
+        _check(dataset, sides, placing, settings)
+        check_same(work, _identity(settings, source, dataset))
         clock("finding objects")
-        stage = _Stage(source, settings, sides, len(dataset.labels), progress)
-        made, trained = stage.classes(work, clock)
-        if settings.train != "classes":
-            made, trained = stage.rest(made, work / "rest", clock)
-    evaluation = judge(made, source.detector, sides["test"] or sides["val"], dataset.labels, progress)
+        keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
+        lessons = _lessons(source, dataset, settings, progress)
+        copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
+        train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
+        validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
+        try:
+            learned, checked = (
+                rows.cache(work / name, counted(f"features of the pictures for {name},", progress))
+                for name, rows in (("train", train), ("val", validation))
+            )
+        except OutputNotWritten:  # a full disk does not want to keep the half of it
+            forget(work)
+            raise
+        clock("features")
+        trained = fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, work, progress)
+        clock("training")
+        if settings.train != "classes" and isinstance(lessons, Lessons):
+            pictures, course = (sides["train"], sides["val"]), settings.course
+            lessons, trained = train_further(
+                lessons, settings.train, pictures, settings.augmentation, course, work, progress
+            )
+            clock(f"training {settings.train}")
+    made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
+    if isinstance(lessons, Regions):
+        evaluation, own_scale = judge_second_stage(lessons, judged, progress)
+    else:
+        evaluation = judge(made, source.detector, judged, dataset.labels, progress)
     clock("judging")
     tuned = replace(source.detector, min_score=evaluation.threshold)
-    seen = stage.seen()
-    return Finetuned(source.name, made, tuned, dataset, placing, seen, trained, evaluation, settings, clock.seconds)
+    seen = tuple(train.seen(number) for number in train.examples(SHOWN))
+    return Finetuned(
+        name=source.name,
+        model=made,
+        detector=tuned,
+        dataset=dataset,
+        placing=placing,
+        seen=seen,
+        trained=trained,
+        evaluation=evaluation,
+        settings=settings,
+        seconds=clock.seconds,
+        original=lessons.original if isinstance(lessons, Regions) else source.name,
+        own_scale=own_scale,
+    )
 
 
 def report(tuned: Finetuned, command: str = "") -> Report:
@@ -215,7 +279,7 @@ def report(tuned: Finetuned, command: str = "") -> Report:
         objects=counts,
         problems=[str(problem) for problem in tuned.problems],
         boxes=relation.as_dict() if relation else {},
-        notes=[str(relation)] if relation else [],
+        notes=[*([str(relation)] if relation else []), *tuned.notes],
         mosaic=[drawn(seen, tuned.detector, labels) for seen in tuned.seen],
         history=tuned.trained.rows,
         costs={stage: f"{seconds:.1f} s" for stage, seconds in tuned.seconds.items()},
@@ -224,36 +288,14 @@ def report(tuned: Finetuned, command: str = "") -> Report:
     )
 
 
-def judge(
-    model: Any,
-    detector: Detector,
-    placed: Sequence[Placed],
-    labels: Sequence[str],
-    progress: Progress = lambda _: None,
-) -> Evaluation:
-    """Evaluate a detector as `unlite detect` would run it.
-
-    Args:
-        model: A `keras.Model`.
-        detector: What its tensors mean.
-        placed: Pictures, and where their objects are.
-        labels: Names of its classes.
-        progress: Called with what is being done.
-    """
-    run, patient = Source.of(model, detector).make_run(), replace(detector, min_score=LEAST_SCORE)
-    found: list[Detections] = []
-    truth: list[Truth] = []
-    for number, each in enumerate(placed, start=1):
-        progress(f"judging, picture {number}/{len(placed)}")
-        picture = load_picture(each.example.path)
-        found.append(detect(run, patient, picture).final)
-        is_object = each.objects.classes != IGNORED
-        boxes, classes = each.objects.boxes_xywh[is_object], each.objects.classes[is_object]
-        truth.append(Truth(boxes, classes, picture.shape[:2]))
-    return evaluate(found, truth, labels)
+def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Lessons | Regions:
+    """What is to be trained."""
+    if settings.design == TWO_STAGE:
+        return Regions.of(source, dataset.labels, counted("looking for what is none of the labels, picture", progress))
+    return Lessons.of(source, len(dataset.labels), settings.design, "classes", settings.tower)
 
 
-def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing) -> None:
+def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing, settings: TrainingSettings) -> None:
     left_out = (
         f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
     )
@@ -262,6 +304,12 @@ def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing)
             raise BadData(
                 f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones"
             )
+    if len(dataset.labels) == 1 and settings.design == "gated":
+        raise BadData(
+            "design='gated' tells labels apart and leaves to the detector whether something is there: it learns "
+            f"nothing of {dataset.labels[0]!r} alone",
+            hint="take another design, or add another label",
+        )
     if len(dataset.labels) == 1 and all(len(each.objects) for each in sides["train"]):
         raise BadData(
             f"{dataset.labels[0]!r} is the only label, and every picture has it: there is nothing to tell apart",
@@ -271,6 +319,8 @@ def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing)
 
 def _identity(settings: TrainingSettings, source: Source, dataset: Dataset) -> dict[str, Any]:
     """What a run depends on: another one has other features."""
+    import keras
+
     pictures = [
         (str(each.path), each.path.stat().st_mtime_ns if each.path.exists() else 0, each.split, repr(each.annotations))
         for each in dataset.examples
@@ -281,6 +331,8 @@ def _identity(settings: TrainingSettings, source: Source, dataset: Dataset) -> d
         "unlite": converter.__version__,
         "settings": repr(kept),
         "model": source.fingerprint(),
+        "detector": repr(source.detector),
+        "backend": keras.backend.backend(),
         "pictures": crc32(repr(pictures).encode()),
         "labels": list(dataset.labels),
     }

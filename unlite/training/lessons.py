@@ -15,10 +15,10 @@ from converter.surgery.heads import Design, replace_classes
 from converter.surgery.tower import Tower
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Pixels
+from unlite.detection.pipeline import Pixels, regressors_and_logits
 from unlite.training.augment import Augmentation, Augmenter, Seen, as_it_is
 from unlite.training.features import Cache, Form, Place, compute
-from unlite.training.freezing import everything, trained
+from unlite.training.freezing import everything, settled, trained
 from unlite.training.losses import anchor_classification, class_entropy, held_scores, smooth_l1
 from unlite.training.parts import Parts, cut
 from unlite.training.placing import Placed
@@ -56,13 +56,29 @@ class Lessons:
         detector = source.detector
         with trained(source.model, _trains(source, train)):
             model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
+        return cls._cut(source, model)
+
+    @classmethod
+    def _cut(cls, source: Source, model: Any) -> "Lessons":
+        """Cut a model with new classes at what trains."""
         parts = cut(model)
-        boxes, count = box_place(model.outputs, detector), len(model.outputs)
+        boxes, count = box_place(model.outputs, source.detector), len(model.outputs)
         kinds = tuple(_kind(place, boxes, count) for place in parts.trained)
-        by_kind = {"boxes": smooth_l1, "objectness": held_scores, "classes": anchor_classification}
-        if design == "gated":
-            by_kind["classes"] = class_entropy
-        return cls(source, parts, tuple(by_kind[kind] for kind in kinds), kinds)
+        # Of three outputs, one says whether something is there: the classes need not.
+        of_classes = class_entropy if count == 3 else anchor_classification
+        losses = {"boxes": smooth_l1, "objectness": held_scores, "classes": of_classes}
+        return cls(source, parts, tuple(losses[kind] for kind in kinds), kinds)
+
+    def further(self, train: str) -> "Lessons":
+        """The model as it is now, of which more trains: `heads` or `all`."""
+        model = self.parts.model
+        kept = _box_layers(model, self.source.detector)
+
+        def is_trained(layer: Any) -> bool:
+            return everything(layer) if train == "all" else settled(layer) and (layer.trainable or id(layer) in kept)
+
+        with trained(model, is_trained):
+            return self._cut(self.source, model)
 
     @cached_property
     def form(self) -> Form:
@@ -109,9 +125,7 @@ class Lessons:
             features = [output[0] for output in given[:taken]]
             if teacher is None:
                 return features, boxes(given[taken:])[0], None
-            said = teacher([tensor])
-            logits = next(output[0] for output in said if output.shape[2] != coordinates)
-            return features, boxes(said)[0], logits
+            return features, *regressors_and_logits(teacher([tensor]), self.source.detector)
 
         return run
 
@@ -198,6 +212,10 @@ def _trains(source: Source, train: str) -> Callable[[Any], bool]:
     """Which layers of the original train."""
     if train == "all":
         return everything
-    calls = box_branches(keras_network(source.model), source.detector) if train == "heads" else ()
-    kept = {id(call.layer) for call in calls}
+    kept = _box_layers(source.model, source.detector) if train == "heads" else set()
     return lambda layer: id(layer) in kept
+
+
+def _box_layers(model: Any, detector: Detector) -> set[int]:
+    """Identities of the last layers before the boxes."""
+    return {id(call.layer) for call in box_branches(keras_network(model), detector)}

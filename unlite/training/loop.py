@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from converter.errors import BadData
 from converter.files import whole_file
 from unlite.training.devices import on_devices
-from unlite.training.features import STATE, Cache
+from unlite.training.features import RESULTS, STATE, Cache
 
+# How many rows are looked at without being told, and in how many passes at least and at most.
+ROWS, FEWEST, MOST = 45_000, 6, 30
 WARM_UP = 50  # steps in which the learning rate rises; a new head's first gradients are large
 Progress = Callable[[str], None]
 Weights = list[NDArray[np.float32]]
@@ -25,7 +27,7 @@ class Course:
     """How to train.
 
     Attributes:
-        epochs: Most passes over all rows.
+        epochs: Most passes over all rows; default: as many as look at about 45,000 rows, from 6 to 30.
         batch: Rows in one step.
         learning_rate: The largest; it rises at first, and falls to nothing as a cosine.
         weight_decay: See AdamW.
@@ -34,7 +36,7 @@ class Course:
         tensorboard: Folder for TensorBoard; None: none.
     """
 
-    epochs: int = 15
+    epochs: int | None = None
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -49,7 +51,7 @@ class Course:
             BadData: A number makes no sense.
         """
         for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise BadData(f"{name}={getattr(self, name)} trains nothing", hint="1 or more")
         if not 0 < self.learning_rate < 1:
             raise BadData(f"learning_rate={self.learning_rate} is no rate to learn at", hint="0.002 is usual here")
@@ -112,29 +114,30 @@ def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
 
     train, validation = caches
     steps = math.ceil(len(train) / course.batch)
+    epochs = course.epochs or min(max(ROWS // len(train), FEWEST), MOST)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(course.epochs * steps - WARM_UP, 1), warmup_target=course.learning_rate, warmup_steps=WARM_UP
+        0.0, max(epochs * steps - WARM_UP, 1), warmup_target=course.learning_rate, warmup_steps=WARM_UP
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=course.weight_decay)
-    for part in ("bias", "alpha", "gamma", "beta"):
-        optimizer.exclude_from_weight_decay(var_names=[part])
+    # In one call: the next one would forget what an earlier one said.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "alpha", "gamma", "beta"])
     optimizer.build(head.trainable_variables)
     # Compiling every operation of a small head takes JAX alone nothing: it would compile them one by one otherwise.
     is_compiled = keras.backend.backend() == "jax"
     head.compile(optimizer, loss=list(losses) if len(losses) > 1 else losses[0], jit_compile=is_compiled)
     state = _State(folder, head, course)
     state.restore()
-    if state.epoch < course.epochs and not state.is_over:
+    if state.epoch < epochs and not state.is_over:
         callbacks = [_keeper(state, steps, progress)]
         if course.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(course.tensorboard)))
         head.fit(
-            _batches(train, course, state.epoch),
-            validation_data=_batches(validation, course, None),
-            epochs=course.epochs,
+            batches(train, course, state.epoch),
+            validation_data=batches(validation, course, None),
+            shuffle=False,  # `batches` does, by the seed; Keras would by Python's own random numbers
+            epochs=epochs,
             initial_epoch=state.epoch,
             callbacks=callbacks,
-            shuffle=False,  # batches have an order of their own, which a run that goes on has to meet again
             verbose=0,
         )
     last = head.get_weights()
@@ -182,14 +185,16 @@ class _State:
             self.best_loss, self.best_epoch, self.best = row["val_loss"], self.epoch, weights
         optimizer = [keras.ops.convert_to_numpy(variable) for variable in self._head.optimizer.variables]
         lists = {"weights": weights, "optimizer": optimizer, "best": self.best}
-        arrays = {f"{name}-{n}": value for name, values in lists.items() for n, value in enumerate(values)}
-        numbers = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_loss": self.best_loss}
+        arrays: dict[str, Any] = {
+            f"{name}-{n}": value for name, values in lists.items() for n, value in enumerate(values)
+        }
+        arrays |= {name: np.array(getattr(self, name)) for name in ("epoch", "best_epoch", "best_loss")}
         columns = list(self.rows[0])
         table = np.array([[each[name] for name in columns] for each in self.rows])
         with whole_file(self._path) as whole, whole.open("wb") as file:
-            np.savez(file, rows=table, columns=np.array(columns), **numbers, **arrays)
+            np.savez(file, rows=table, columns=np.array(columns), **arrays)
         lines = [",".join(columns), *(",".join(f"{value:g}" for value in each.values()) for each in self.rows)]
-        with whole_file(self._path.with_name("results.csv")) as whole:
+        with whole_file(self._path.with_name(RESULTS)) as whole:
             whole.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -214,17 +219,17 @@ def _keeper(state: _State, steps: int, progress: Progress) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             row = {name: float(value) for name, value in (logs or {}).items()}
+            for name in ("loss", "val_loss"):
+                if not np.isfinite(row[name]):  # what the head has become is not kept
+                    text = f"{name} is {row[name]} after pass {state.epoch + 1}"
+                    raise BadData(text, hint="a smaller learning_rate may help")
             state.keep(row | {"seconds": time.perf_counter() - self.started})
-            if not np.isfinite(row["loss"]):
-                raise BadData(
-                    f"the loss is {row['loss']} after pass {state.epoch}", hint="a smaller learning_rate may help"
-                )
             self.model.stop_training = state.is_over
 
     return Keeper()
 
 
-def _batches(cache: Cache, course: Course, epoch: int | None) -> Any:
+def batches(cache: Cache, course: Course, epoch: int | None) -> Any:
     """A cache as Keras reads it: in another order in each pass, or, without a pass, as it lies.
 
     The last batch is filled with the first rows: so a batch can be divided among devices, and is compiled for once. In

@@ -9,6 +9,7 @@ from typing import Any
 from unlite.training.targets import IGNORED
 
 FOCUS = 1.5  # how much less what is right already counts: Lin's gamma, who found 0.5 to 5 to do
+SMOOTHED = 0.1
 # Pixels of the input from which on a wrong place counts linearly.
 BEND = 1.0
 
@@ -114,3 +115,16 @@ def smooth_l1(y_true: Any, y_pred: Any) -> Any:
     apart = ops.abs(wanted - y_pred)
     each = ops.where(apart < BEND, 0.5 * apart * apart / BEND, apart - 0.5 * BEND)
     return ops.sum(ops.mean(each, axis=-1) * weights, axis=-1) / ops.maximum(ops.sum(weights, axis=-1), 1.0)
+
+
+def region_entropy(wanted: Any, logits: Any) -> Any:
+    """Cross-entropy of regions: [N, 1] classes against logits [N, n].
+
+    A tenth of what is asked for is spread over all classes: a head on good features is soon right about everything that
+    it learns from, and would go on to be ever surer of it (measured on photographs: the best of 15 passes was the
+    second one without, and the ninth with it).
+    """
+    from keras import losses, ops
+
+    chosen = ops.one_hot(ops.cast(ops.reshape(wanted, (-1,)), "int32"), logits.shape[-1])
+    return losses.categorical_crossentropy(chosen, logits, from_logits=True, label_smoothing=SMOOTHED)

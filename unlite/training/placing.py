@@ -13,37 +13,24 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from converter.detectors.letterbox import Padding, Region
 from converter.detectors.table import Detector
 from converter.errors import BadPicture
 from parity.runners.runtimes import Run
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import (
-    Detections,
-    Floats,
-    Pixels,
-    as_tensor,
-    decode,
-    intersection_over_union,
-    regressors_and_logits,
-    remove_letterbox,
-    sample,
-    suppress,
-)
+from unlite.detection.near import look_near
+from unlite.detection.pipeline import Detections, Floats, Pixels, intersection_over_union
 from unlite.training.data.records import Annotation, Dataset, Example, Problem
 from unlite.training.features import in_threads
 from unlite.training.targets import IGNORED, Objects
 
-# How much of what the detector sees is picture; the rest is its edge, repeated. A hand that fills the picture is found
-# by half of the palm detectors only with room around it (measured on 1,375 photographs: 88 % at 1, all at 0.6).
-SCALES = (1.0, 0.7, 0.5)
-# From which score on a box is so good that no other scale is tried.
-SURE = 0.8
 # Least score of a box that is believed in a labelled picture (measured: palms of 99.5 % of 1,375 photographs).
 BELIEVED = 0.1
 # From which score on something that nobody has labelled is left alone instead of being taught as nothing.
 DISTURBING = 0.3
+# A second box beside the best one makes a picture doubtful if it scores this share of it, and hardly overlaps it.
+RIVAL, APART = 0.5, 0.1
 # From which median on given boxes are the detector's own (intersection over union), or hold them (share inside).
 OVERLAPPING, HOLDING = 0.5, 0.7
 
@@ -82,6 +69,8 @@ class Relation:
     @property
     def convention(self) -> str:
         """`same`, `inside` (the detector's boxes are parts of the given ones) or `other`."""
+        if 2 * self.found < self.boxes:  # how the few lie says nothing about the rest
+            return "other"
         if self.overlap >= OVERLAPPING:
             return "same"
         return "inside" if self.contained >= HOLDING else "other"
@@ -147,8 +136,8 @@ def place(
     for number, (example, found) in enumerate(in_threads(work, dataset.examples, make_run), start=1):
         problems += found.problems
         measured += found.measured
-        boxes += sum(annotation.box_xywh is not None for annotation in example.annotations)
         if found.placed:
+            boxes += sum(annotation.box_xywh is not None for annotation in example.annotations)
             placed.append(found.placed)
         progress(number, len(dataset.examples))
     relation = _relation(boxes, measured) if boxes else None
@@ -166,15 +155,12 @@ def _place(example: Example, labels: Sequence[str], run: Run, detector: Detector
     except BadPicture as error:
         return _Found(problems=[Problem(example.path, 0, str(error).partition("\n")[0])])
     candidates = look(picture, run, detector, len(example.annotations))
-    made = _Found()
+    if doubt := _doubt(example.annotations, candidates):
+        return _Found(problems=[Problem(example.path, 0, doubt)])
+    made, rows = _Found(), _rows(example.annotations, candidates)
     chosen: list[tuple[Annotation, Detections | None]] = []
-    for annotation in example.annotations:
-        row = _best(annotation, candidates, made)
-        if row is None and annotation.box_xywh is None:
-            score = float(candidates.scores.max(initial=0))
-            text = f"{annotation.label}: the detector's best box has a score of {score:.2f}, too little to believe"
-            made.problems.append(Problem(example.path, 0, text))
-            return made
+    for annotation, own in zip(example.annotations, rows, strict=True):
+        row = _best(annotation, candidates, own, made)
         chosen.append((annotation, None if row is None else candidates[[row]]))
     objects = _objects(chosen, _others(chosen, candidates), labels, len(detector.keypoints))
     given = (found is None for _, found in chosen)
@@ -191,42 +177,52 @@ def look(picture: Pixels, run: Run, detector: Detector, objects: int = 1) -> Det
         detector: What its tensors mean.
         objects: How many there are: when so many are found for sure, no further scale is tried.
     """
-    patient, every = replace(detector, min_score=BELIEVED), []
-    for scale in SCALES:
-        every.append(_at(picture, scale, run, patient))
-        if (every[-1].scores >= SURE).sum() >= objects:
-            break
-    names = ("boxes_xywh", "keypoints_xy", "scores", "classes")
-    joined = Detections(*(np.concatenate([getattr(each, name) for each in every]) for name in names))
-    return suppress(joined, detector.min_suppression_threshold)
+    return look_near(run, replace(detector, min_score=BELIEVED), picture, objects=objects)
 
 
-def _at(picture: Pixels, scale: float, run: Run, detector: Detector) -> Detections:
-    height, width = picture.shape[:2]
-    if scale == 1:
-        tensor, padding = as_tensor(picture, detector)
-    else:
-        pixels = max(height / detector.height, width / detector.width) / scale
-        region = Region(width / 2, height / 2, pixels * detector.width, pixels * detector.height)
-        tensor = sample(picture, region, (detector.height, detector.width), detector.range, replicate=True)
-        x, y = (1 - width / region.width) / 2, (1 - height / region.height) / 2
-        padding = Padding(x, y, x, y)
-    found = decode(*regressors_and_logits(run([tensor]), detector), detector)
-    return remove_letterbox(suppress(found, detector.min_suppression_threshold), padding)
-
-
-def _best(annotation: Annotation, candidates: Detections, made: _Found) -> int | None:
-    """The row of the detector's box for an object; how it lies to the given box is noted."""
+def _doubt(annotations: Sequence[Annotation], candidates: Detections) -> str:
+    """Why the detector cannot say where the object of a picture without boxes is; empty if it can."""
+    without = [annotation.label for annotation in annotations if annotation.box_xywh is None]
+    if not without:
+        return ""
+    if len(annotations) > 1:
+        return f"{len(annotations)} objects, and no box for {without[0]}: nothing says which is which; give boxes"
     if not len(candidates):
+        return f"{without[0]}: the detector finds nothing with a score of {BELIEVED} or more; give boxes"
+    corners, best = candidates.corners(), float(candidates.scores[0])
+    is_apart = intersection_over_union(corners[0], corners) < APART
+    is_apart[0] = False  # a box without area overlaps nothing, not even itself
+    rival = float(candidates.scores[is_apart].max(initial=0))
+    if rival >= max(DISTURBING, RIVAL * best):
+        return f"{without[0]}: two candidates ({best:.2f}, {rival:.2f}): nothing says which; give boxes"
+    return ""
+
+
+def _rows(annotations: Sequence[Annotation], candidates: Detections) -> list[NDArray[np.intp]]:
+    """For each object the detector's boxes that are nobody else's: each is the one's whose given box it fits best."""
+    given = [annotation.box_xywh for annotation in annotations if annotation.box_xywh is not None]
+    if not given:  # one object, or none: see `_doubt`
+        return [np.arange(len(candidates)) for _ in annotations]
+    overlaps = np.stack([intersection_over_union(_corners(box), candidates.corners()) for box in given])
+    owner = overlaps.argmax(axis=0)
+    return [np.flatnonzero(owner == number) for number in range(len(given))]
+
+
+def _corners(box_xywh: Sequence[float]) -> Floats:
+    left, top, width, height = box_xywh
+    return np.array([left, top, left + width, top + height], np.float32)
+
+
+def _best(annotation: Annotation, candidates: Detections, own: NDArray[np.intp], made: _Found) -> int | None:
+    """The row of the detector's box for an object, one of its own; how it lies to the given box is noted."""
+    if not own.size:
         return None
     if annotation.box_xywh is None:
         return 0
-    left, top, width, height = annotation.box_xywh
-    given = np.array([left, top, left + width, top + height], np.float32)
-    overlaps = intersection_over_union(given, candidates.corners())
-    inside = _inside(given, candidates.corners())
+    given, corners = _corners(annotation.box_xywh), candidates.corners()
+    overlaps, inside = intersection_over_union(given, corners), _inside(given, corners)
     # On the box, or inside it and no tiny part: an overlap of a twentieth is a palm in a hand with its arm.
-    fitting = np.flatnonzero((overlaps >= NEAR) | ((inside >= HOLDING) & (overlaps >= PART)))
+    fitting = own[(overlaps[own] >= NEAR) | ((inside[own] >= HOLDING) & (overlaps[own] >= PART))]
     if not fitting.size:
         return None
     row = int(fitting[candidates.scores[fitting].argmax()])

@@ -16,7 +16,7 @@ from unlite.detection.pipeline import Floats, intersection_over_union
 # What an anchor is about, where it is no class.
 NOTHING, IGNORED = -1, -2
 # From this intersection over union on an anchor is about an object; between the two, nothing is asked of it.
-POSITIVE, NEGATIVE = 0.5, 0.25
+POSITIVE, NEGATIVE = 0.5, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,11 @@ def encode_boxes(boxes_xywh: Floats, keypoints_xy: Floats, detector: Detector) -
     """
     size = np.array([detector.width, detector.height], np.float32)
     centres = boxes_xywh[:, :2] + boxes_xywh[:, 2:] / 2 - anchors(detector)
-    points = [centres[:, None], boxes_xywh[:, None, 2:], keypoints_xy - anchors(detector)[:, None]]
+    points: list[NDArray[np.floating]] = [
+        centres[:, None],
+        boxes_xywh[:, None, 2:],
+        keypoints_xy - anchors(detector)[:, None],
+    ]
     made: Floats = (np.concatenate(points, axis=1) * size).reshape(len(boxes_xywh), -1).astype(np.float32)
     return made
 
@@ -79,8 +83,9 @@ def encode_boxes(boxes_xywh: Floats, keypoints_xy: Floats, detector: Detector) -
 def assign(boxes_xywh: Floats, objects: Objects) -> tuple[NDArray[np.int16], NDArray[np.intp]]:
     """What each anchor is about: the object that its box lies on.
 
-    Every object gets at least the anchor whose box overlaps it most (if any does at all), also where another object
-    would have it.
+    Every object gets an anchor of its own: the one whose box overlaps it most, also where another object would have
+    it, or the next best where that one has gone to an object that it fits better. Without any overlap there is none
+    to give, nor is there one for what has been moved out of the picture, or is `IGNORED`.
 
     Args:
         boxes_xywh: [N, 4]: what the anchors say.
@@ -100,8 +105,13 @@ def assign(boxes_xywh: Floats, objects: Objects) -> tuple[NDArray[np.int16], NDA
     nearest, most = overlaps.argmax(axis=0), overlaps.max(axis=0)
     classes[most >= NEGATIVE] = IGNORED
     about[most >= POSITIVE] = nearest[most >= POSITIVE]
+    centres = objects.boxes_xywh[:, :2] + objects.boxes_xywh[:, 2:] / 2
+    is_asked = (objects.classes != IGNORED) & (centres >= 0).all(axis=1) & (centres <= 1).all(axis=1)
+    is_taken = np.zeros(count, bool)
     for number in np.argsort(-overlaps.max(axis=1), kind="stable"):
-        if not (about == number).any() and overlaps[number].max() > 0:
-            about[overlaps[number].argmax()] = number
+        free = np.where(is_taken, 0, overlaps[number])
+        if is_asked[number] and free.max() > 0:
+            about[free.argmax()] = number
+            is_taken[free.argmax()] = True
     classes[about >= 0] = objects.classes[about[about >= 0]]
     return classes, about

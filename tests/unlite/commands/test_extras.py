@@ -63,6 +63,9 @@ def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("litert_quantizer", ["export", NONE, "--dtype", "dynamic"], "--dtype dynamic"),
         ("litert_quantizer", ["heads", "none.tflite", "--runtime", "litert-int8"], "runtime litert-int8"),
         ("tensorflow", ["heads", "none.tflite", "--runtime", "naive"], "runtime naive"),
+        ("albumentations", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
+        ("cv2", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
+        ("plotly", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
     ],
 )
 def test_command_that_needs_it(
@@ -112,13 +115,14 @@ def test_package_that_is_there_and_broken() -> None:
 
 def test_extras_bring_what_is_said() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    listed = {extra: {name(text) for text in texts} for extra, texts in project["optional-dependencies"].items()}
+    optional = project["optional-dependencies"]
+    listed = {extra: {name(text) for text in texts} - {"unlite"} for extra, texts in optional.items()}
     features = listed.keys() - BACK_ENDS - {"all"}
     brought = {extra: set(packages.values()) for extra, packages in EXTRAS.items() if extra != "tensorflow"}
     assert brought == {extra: listed[extra] for extra in features}
-    assert project["optional-dependencies"]["all"] == [f"unlite[{','.join(sorted(features))}]"]
-    optional = {package for packages in listed.values() for package in packages}
-    assert optional.isdisjoint(map(name, project["dependencies"]))
+    assert optional["all"] == [f"unlite[{','.join(sorted(features))}]"]
+    assert optional["train"][0] == "unlite[detect,html]"  # `unlite finetune` checks these as well
+    assert set.union(*listed.values()).isdisjoint(map(name, project["dependencies"]))
 
 
 def name(requirement: str) -> str:
@@ -130,7 +134,7 @@ def test_other_commands_need_none_of_them() -> None:
     code = f"""
 import sys
 sys.modules |= dict.fromkeys({[*EXTRAS["detect"], *EXTRAS["html"], *EXTRAS["plot"], *EXTRAS["onnx"]]})
-sys.modules |= dict.fromkeys({list(EXTRAS["quantize"])})
+sys.modules |= dict.fromkeys({[*EXTRAS["quantize"], *EXTRAS["train"]]})
 from unlite.commands.main import main
 for line in ("inspect file.tflite", "convert file.tflite", "transfer file.tflite file.keras -o moved.keras",
              "parity file.tflite moved.keras", "export file.keras --like file.tflite -o new.tflite", "zoo"):

@@ -57,18 +57,21 @@ def _grouped(dataset: Dataset, group: str) -> Dataset:
         pattern = re.compile(group)
     except re.error as error:
         raise BadData(f"group={group!r} is no regular expression: {error}") from None
+    places = _places(dataset)
     examples = []
-    for example in dataset.examples:
-        found = pattern.search(_place(example, dataset))
+    for example, place in zip(dataset.examples, places, strict=True):
+        found = pattern.search(place)
         examples.append(replace(example, group=(found[1] if pattern.groups else found[0]) or "" if found else ""))
     if not any(example.group for example in examples):
-        raise BadData(f"group={group!r} fits no picture's path", f"one of them: {_place(dataset.examples[0], dataset)}")
+        raise BadData(f"group={group!r} fits no picture's path", f"one of them: {places[0]}")
     return replace(dataset, examples=tuple(examples))
 
 
-def _place(example: Example, dataset: Dataset) -> str:
-    """The same on every machine: file systems differ in slashes, and in how they compose letters."""
-    return unicodedata.normalize("NFC", example.path.absolute().relative_to(dataset.folder).as_posix())
+def _places(dataset: Dataset) -> list[str]:
+    """Paths of pictures, the same on every machine: file systems differ in slashes, and in how they compose letters."""
+    folder = dataset.folder
+    paths = (example.path.absolute().relative_to(folder).as_posix() for example in dataset.examples)
+    return [unicodedata.normalize("NFC", path) for path in paths]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +164,14 @@ def _units(dataset: Dataset, copies: Sequence[Sequence[int]], seed: int) -> list
     members: dict[int, list[int]] = defaultdict(list)
     for at in pool:
         members[roots[at]].append(at)
+    keys = [
+        unicodedata.normalize("NFC", f"group {example.group}") if example.group else place
+        for example, place in zip(dataset.examples, _places(dataset), strict=True)
+    ]
     made = []
     for positions in members.values():
-        examples = [dataset.examples[at] for at in positions]
-        name = min(f"group {example.group}" if example.group else _place(example, dataset) for example in examples)
-        rank = sha256(f"{seed} {unicodedata.normalize('NFC', name)}".encode()).hexdigest()
-        counts = Counter(label for example in examples for label in example.labels or {""})
+        rank = sha256(f"{seed} {min(keys[at] for at in positions)}".encode()).hexdigest()
+        counts = Counter(label for at in positions for label in dataset.examples[at].labels or {""})
         made.append(_Unit(tuple(positions), counts, rank))
     return sorted(made, key=lambda unit: unit.rank)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unlite.detection.drawing import DrawnHand, draw
+from unlite.detection.drawn import DrawnHand, draw
 from unlite.training.data import Annotation, Example, near_copies
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from converter.errors import BadData
 from tests.unlite.training.data.test_copies import hands, saved
-from unlite.detection.drawing import draw
+from unlite.detection.drawn import draw
 from unlite.training.data import Annotation, Dataset, Example, Problem, Split, split, splitting
 
 
