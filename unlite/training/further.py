@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from unlite.training.augment import Augmentation
-from unlite.training.features import FURTHER
+from unlite.training.features import FURTHER, Cache
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
 from unlite.training.placing import Placed
 
 Progress = Callable[[str], None]
-# About how many rows there are, how often they are looked at, how many at once, and how much slower it learns.
-ROWS, PASSES, BATCH, SLOWER = 400, 4, 8, 20
+# About how many rows there are, and of one picture at most.
+ROWS, MOST = 400, 16
+# How often they are looked at, how many at once, and how much slower it learns.
+PASSES, BATCH, SLOWER = 4, 8, 20
 
 
 def train_further(  # noqa: PLR0913, PLR0917 - lessons, pictures, and how
@@ -43,16 +45,14 @@ def train_further(  # noqa: PLR0913, PLR0917 - lessons, pictures, and how
         Another model.
     """
     more, folder = lessons.further(train), folder / FURTHER
-    caches = []
-    for side, placed in zip(("train", "val"), pictures, strict=True):
+
+    def cached(placed: Sequence[Placed], copies: int, side: str) -> Cache:
         # From all over the set, if there are more than enough.
-        chosen = placed[:: -(-len(placed) // ROWS)]
-        rows = more.rows(chosen, max(ROWS // len(placed), 1) if side == "train" else 1, augmentation, course.seed)
+        rows = more.rows(placed[:: -(-len(placed) // ROWS)], copies, augmentation, course.seed)
+        return rows.cache(folder / side, lambda done, all_: progress(f"inputs for {side}, {done}/{all_}"))
 
-        def told(done: int, all_: int, side: str = side) -> None:
-            progress(f"inputs for {side}, {done}/{all_}")
-
-        caches.append(rows.cache(folder / side, told))
+    copies = min(max(ROWS // len(pictures[0]), 1), MOST)
+    learned, checked = cached(pictures[0], copies, "train"), cached(pictures[1], 1, "val")
     rate, batch = course.learning_rate / SLOWER, min(course.batch, BATCH)
     slow = replace(course, epochs=PASSES, batch=batch, learning_rate=rate, weight_decay=0.0)
-    return more, fit(more.parts.head, more.losses, *caches, slow, folder, progress)
+    return more, fit(more.parts.head, more.losses, learned, checked, slow, folder, progress)

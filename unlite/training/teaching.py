@@ -154,9 +154,9 @@ def teach(  # noqa: PLR0913 - settings, by keyword
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
         check_same(work, _identity(settings, pair, dataset))
-        kept = [lessons.cache(work, name, sides[name], progress) for name in SIDES]
+        learned, checked = (lessons.cache(work, name, sides[name], progress) for name in SIDES)
         clock("inputs")
-        result = fit(parts.head, lessons.losses, *kept, settings.course, work, progress)
+        result = fit(parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
     repaired = Source(pair.student.name, parts.model, pair.student.detector)
     after = exam.judge(repaired)
@@ -201,7 +201,7 @@ class _Lessons:
     settings: TeachingSettings
 
     @property
-    def losses(self) -> tuple[Any, Any]:
+    def losses(self) -> tuple[Any, ...]:
         """One for each output."""
         return (smooth_l1, held_scores)[:: self._order]
 
