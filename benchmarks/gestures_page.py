@@ -67,14 +67,23 @@ def page(report: Path) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "page.png")
         size = f"--window-size={PAGE[0]},{PAGE[1]}"
-        options = [*FLAGS, size, "--hide-scrollbars", "--virtual-time-budget=20000", f"--user-data-dir={folder}", f"--screenshot={shot}"]
+        options = [
+            *FLAGS,
+            size,
+            "--hide-scrollbars",
+            "--virtual-time-budget=20000",
+            f"--user-data-dir={folder}",
+            f"--screenshot={shot}",
+        ]
         subprocess.run([program, *options, report.resolve().as_uri()], check=True, capture_output=True, timeout=120)
         return Image.open(shot).convert("RGB")
 
 
 def main(folder: Path) -> None:
     """Make them."""
-    examples = [path for label in (*GESTURES, "none") for path in sorted(folder.glob(f"gestures/{label}/*/*"))[:COLUMNS]]
+    examples = [
+        path for label in (*GESTURES, "none") for path in sorted(folder.glob(f"gestures/{label}/*/*"))[:COLUMNS]
+    ]
     for name, tiles in (("folder", [Image.open(path) for path in examples]), ("seen", variations())):
         sheet(tiles).save(DOCS / f"gestures-{name}.jpg", quality=QUALITY)
     Image.open(folder / "found.png").convert("RGB").save(DOCS / "gestures-found.jpg", quality=QUALITY)
