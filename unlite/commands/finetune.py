@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import converter
 from converter.extras import check_extra
 from converter.files import check_output
-from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, tell, working
+from unlite.commands import teaching
+from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, given, tell, working
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,9 +30,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=text)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: DATA's name in this folder")
     text = "how classes are computed: tower (default), joint, gated, bottleneck or two_stage, see `unlite heads`"
-    parser.add_argument("--design", default="tower", metavar="D", help=text)
+    parser.add_argument("--design", metavar="D", help=text)
     text = "classes (default: everything else stays bit for bit), heads, or all"
-    parser.add_argument("--train", default="classes", metavar="WHAT", help=text)
+    parser.add_argument("--train", metavar="WHAT", help=text)
+    text = "repair MODEL instead: it learns to do what this one does, from pictures without labels"
+    parser.add_argument("--teacher", metavar="ORIGINAL", help=text)
     parser.add_argument("--labels", metavar="L,...", help="which labels, in which order (default: all)")
     text = "share of the pictures that is held out, where the data does not say (default: %(default)s)"
     parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
@@ -40,11 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures in a step (default: %(default)s)")
-    text = "the largest (default: %(default)s)"
-    parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help=text)
-    text = "channels of the tower (default: %(default)s); half as many learn less, and cost a third"
-    parser.add_argument("--width", type=int, default=128, metavar="N", help=text)
+    parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="the largest (default: 0.002)")
+    text = "channels of the tower (default: 128); half as many learn less, and cost a third"
+    parser.add_argument("--width", type=int, metavar="N", help=text)
     text = "of split, variations and order (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=text)
     text = "where features, results and the page are kept; a run that was interrupted goes on there (default: OUT-run)"
@@ -56,6 +59,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Result:
     """Train, judge, save; the model and the page are written when all is done."""
+    if arguments.teacher:
+        return teaching.run(arguments)
     from converter import detectors
     from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
@@ -82,18 +87,13 @@ def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
     from unlite.training.finetuning import TrainingSettings
     from unlite.training.loop import Course
 
-    rate, logs = arguments.learning_rate, arguments.tensorboard
-    course = Course(arguments.epochs, arguments.batch, rate, seed=arguments.seed, tensorboard=logs)
-    return TrainingSettings(
-        design=arguments.design,
-        train=arguments.train,
-        tower=Tower(arguments.width),
+    course = replace(Course(), **given(arguments, "epochs", "batch", "learning_rate", "seed", "tensorboard"))
+    usual = TrainingSettings(tower=Tower(**given(arguments, "width")))
+    return replace(
+        usual,
+        **given(arguments, "design", "train", "share", "group", "copies", "seed"),
         labels=tuple(arguments.labels.split(",")) if arguments.labels else None,
-        share=arguments.share,
-        group=arguments.group,
-        copies=arguments.copies,
         course=course,
-        seed=arguments.seed,
     )
 
 

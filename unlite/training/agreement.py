@@ -76,8 +76,8 @@ def _common(expected: Detections, found: Detections) -> int:
     left, count = list(range(len(found))), 0
     for row, box in enumerate(expected.corners()):
         same = [place for place in left if found.classes[place] == expected.classes[row]]
-        overlaps = intersection_over_union(box, found.corners()[same]) if same else ()
-        if len(overlaps) and max(overlaps) >= SAME:
+        overlaps = intersection_over_union(box, found.corners()[same])
+        if overlaps.max(initial=0) >= SAME:
             left.remove(same[int(overlaps.argmax())])
             count += 1
     return count

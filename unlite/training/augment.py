@@ -111,7 +111,7 @@ class Augmenter:
         backgrounds: Callable[[float], Pixels] | None = None,
     ) -> None:
         # It asks the package index for a newer version when it is imported: nothing here leaves the machine.
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
         with importing("train", "augmentation"):
             import albumentations
         self._detector, self._settings, self._backgrounds = detector, augmentation, backgrounds
@@ -128,9 +128,7 @@ class Augmenter:
         """
         rng = np.random.default_rng(seed)
         geometry, light = self._pipelines()
-        for transform in (*geometry.transforms, *light.transforms):
-            # One for each: with the same one, all of them would roll the same dice.
-            transform.set_random_seed(int(rng.integers(1 << 31)))
+        _seed((geometry, light), rng)
         size = np.array(picture.shape[1::-1], np.float32)
         made = geometry(image=picture, keypoints=np.concatenate([CORNERS, _points(objects)]) * size)
         canvas, moved = made["image"], np.asarray(made["keypoints"], np.float32)[:, :2]
@@ -153,7 +151,7 @@ class Augmenter:
     def in_other_light(self, pixels: Pixels, seed: int) -> Pixels:
         """A picture, RGB [H, W, 3] of any size, with other brightness and colours, perhaps blurred."""
         _, light = self._pipelines()
-        light.set_random_seed(seed)
+        _seed([light], np.random.default_rng(seed))
         return np.asarray(light(image=pixels)["image"], np.uint8)
 
     def _pipelines(self) -> tuple[Any, Any]:
@@ -171,6 +169,13 @@ class Augmenter:
             coarse = rng.integers(0, 256, (*rng.integers(1, 8, 2), 3)).astype(np.uint8)
             return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return np.asarray(cv2.resize(self._backgrounds(rng.random()), (width, height)), np.uint8)
+
+
+def _seed(pipelines: Sequence[Any], rng: np.random.Generator) -> None:
+    """Each transform has dice of its own: with the same seed, all of them would throw the same."""
+    for pipeline in pipelines:
+        for transform in pipeline.transforms:
+            transform.set_random_seed(int(rng.integers(1 << 31)))
 
 
 # Of a picture, in an order that goes around it.

@@ -153,12 +153,15 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
 
 # What training keeps beside the features, see `unlite.training.loop`, and what says how all that was made.
 STATE, RESULTS, SETTINGS = "state.npz", "results.csv", "settings.json"
+FURTHER = "further"  # the folder of what is trained after the classes, see `unlite.training.further`
 
 
 def clear(folder: Path) -> None:
     """Remove what only an interrupted run needs."""
     # A kill leaves behind what was being written, see `converter.files.whole_file`.
     halves = [path for name in (STATE, RESULTS, SETTINGS) for path in folder.glob(f".{Path(name).stem}-*")]
+    if (folder / FURTHER).is_dir():
+        clear(folder / FURTHER)
     for path in (folder / "train", folder / "val", *halves):
         shutil.rmtree(path, ignore_errors=True)
     (folder / STATE).unlink(missing_ok=True)
@@ -167,6 +170,7 @@ def clear(folder: Path) -> None:
 def forget(folder: Path) -> None:
     """Remove what a run has kept, and its folder if nothing else is in it."""
     clear(folder)
+    shutil.rmtree(folder / FURTHER, ignore_errors=True)
     for name in (RESULTS, SETTINGS):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):

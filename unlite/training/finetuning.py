@@ -22,6 +22,7 @@ from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
 from unlite.training.evaluate import Evaluation
 from unlite.training.features import check_folder, check_same, forget
+from unlite.training.further import train_further
 from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
@@ -47,7 +48,7 @@ class TrainingSettings:
     Attributes:
         design: How classes are computed, see `converter.surgery.heads.replace_classes`.
         train: What trains: `classes` (all else stays bit for bit), `heads` (the boxes' last layers as well), or `all`.
-            Boxes that train are held by what the original says of the same pictures.
+            Boxes that train are held by what the original says of the same pictures. Classes are trained first.
         tower: Size of the `tower` design.
         labels: Which labels, in which order; default: all of the data set.
         share: How much of the data is held out, where nothing says what is.
@@ -192,8 +193,8 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         model: A `.tflite` or `.keras` file, or a `keras.Model`, which is not changed.
         data: A data set, see `unlite.training.data.read_dataset`.
         settings: How.
-        folder: Where features, the state of training and the last pass's model are kept; a run that was interrupted goes on there. Default: a
-            folder that is removed afterwards.
+        folder: Where features, the state of training and the last pass's model are kept; a run that was interrupted
+            goes on there. Default: a folder that is removed afterwards.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
         progress: Called with what is being done.
 
@@ -213,6 +214,8 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
     source = Source.of(model, detector)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data), settings.labels)
     dataset = split(dataset, settings.share, settings.seed, settings.group)
+    keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
+    lessons = _lessons(source, dataset, settings, progress)
     clock("reading")
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
@@ -222,8 +225,6 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         _check(dataset, sides, placing, settings)
         check_same(work, _identity(settings, source, dataset))
         clock("finding objects")
-        keras.utils.set_random_seed(settings.seed)  # of the new layers' first weights
-        lessons = _lessons(source, dataset, settings, progress)
         copies = settings.copies or min(max(ROWS // len(sides["train"]), FEWEST), MOST)
         train = lessons.rows(sides["train"], copies, settings.augmentation, settings.seed)
         validation = lessons.rows(sides["val"], 1, settings.augmentation, settings.seed)
@@ -238,6 +239,12 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         clock("features")
         trained = fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
+        if settings.train != "classes" and isinstance(lessons, Lessons):
+            pictures, course = (sides["train"], sides["val"]), settings.course
+            lessons, trained = train_further(
+                lessons, settings.train, pictures, settings.augmentation, course, work, progress
+            )
+            clock(f"training {settings.train}")
         if folder:
             _keep_last(lessons.parts, trained, folder / LAST)
     made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
@@ -299,7 +306,7 @@ def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progr
     """What is to be trained."""
     if settings.design == TWO_STAGE:
         return Regions.of(source, dataset.labels, counted("looking for what is none of the labels, picture", progress))
-    return Lessons.of(source, len(dataset.labels), settings.design, settings.train, settings.tower)
+    return Lessons.of(source, len(dataset.labels), settings.design, "classes", settings.tower)
 
 
 def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing, settings: TrainingSettings) -> None:

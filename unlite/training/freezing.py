@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 from converter.match.trace import keras_network
 
-# What these hold may be a number that the architecture fixes, such as a unit conversion; converting says whether.
+# What these hold may be a number that the architecture fixes, such as a unit conversion.
 CONSTANTS = ("Offset", "Scale")
 # In training these would go over to what a batch of few pictures has, and every box with them.
 STATISTICS = ("BatchNormalization",)
@@ -14,8 +15,18 @@ STATISTICS = ("BatchNormalization",)
 
 def everything(layer: Any) -> bool:
     """For `trained`: all weights, but for constants, and statistics of the data that a model was made with."""
-    kind = type(layer).__name__
-    return bool(layer.trainable) if kind in CONSTANTS else kind not in STATISTICS
+    return settled(layer) and (type(layer).__name__ not in CONSTANTS or _is_learned(layer))
+
+
+def settled(layer: Any) -> bool:
+    """Whether a layer does the same in training as in use."""
+    return type(layer).__name__ not in STATISTICS
+
+
+def _is_learned(constant: Any) -> bool:
+    """A vector along the channels is what batch normalization leaves behind; all else was written by hand."""
+    shape = constant.weights[0].shape
+    return bool(shape) and shape[-1] > 1 and prod(shape) == shape[-1]
 
 
 @contextmanager

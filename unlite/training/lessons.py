@@ -1,24 +1,26 @@
 """What is to be learned from each picture: a model with new classes, cut in two, and what its head shall give."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from converter.detectors.table import Detector
+from converter.errors import BadHead
 from converter.match.trace import keras_network
 from converter.surgery.head import box_branches
 from converter.surgery.heads import Design, replace_classes
 from converter.surgery.tower import Tower
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
-from unlite.detection.pipeline import Pixels
+from unlite.detection.pipeline import Pixels, class_count, regressors_and_logits
 from unlite.training.augment import Augmentation, Augmenter, Seen, as_it_is
 from unlite.training.features import Cache, Form, Place, compute
-from unlite.training.losses import anchor_classification, class_entropy, smooth_l1
+from unlite.training.freezing import everything, settled, trained
+from unlite.training.losses import anchor_classification, class_entropy, held_scores, smooth_l1
 from unlite.training.parts import Parts, cut
 from unlite.training.placing import Placed
 from unlite.training.source import Source
@@ -26,6 +28,7 @@ from unlite.training.targets import assign, decode_boxes
 
 # Anchors that the teacher finds less likely to be about an object have no say on boxes.
 SURE = 0.1
+Kind = Literal["boxes", "objectness", "classes"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,13 @@ class Lessons:
         source: The original, which says where boxes are.
         parts: The new model.
         losses: One for each result of its head.
-        is_box: For each result of its head, whether it has boxes.
+        kinds: What each result of its head has.
     """
 
     source: Source
     parts: Parts
     losses: tuple[Callable[[Any, Any], Any], ...]
-    is_box: tuple[bool, ...]
+    kinds: tuple[Kind, ...]
 
     @classmethod
     def of(cls, source: Source, classes: int, design: Design, train: str, tower: Tower) -> "Lessons":
@@ -52,25 +55,49 @@ class Lessons:
             BadHead: The design does not fit the detector.
         """
         detector = source.detector
-        with _frozen(source, train):
+        known = class_count([tuple(x.shape[1:]) for x in source.model.outputs], detector)
+        if design in ("gated", "tower") and known > 1:
+            raise BadHead(
+                f"{source.name} tells {known} classes apart already, and design={design!r} needs a detector of one",
+                hint="take the detector that it was made from, or design='joint'",
+            )
+        with trained(source.model, _trains(source, train)):
             model = replace_classes(source.model, classes, design, detector=detector, tower=tower)
+        return cls._cut(source, model)
+
+    @classmethod
+    def _cut(cls, source: Source, model: Any) -> "Lessons":
+        """Cut a model with new classes at what trains."""
         parts = cut(model)
-        shapes = [tuple(x.shape[1:]) for x in parts.head.outputs]
-        boxes = next((place for place, shape in enumerate(shapes) if shape[-1] == detector.coordinates), None)
-        is_box = tuple(place == boxes for place in range(len(shapes)))
-        if train == "classes":  # with as many classes as coordinates they look alike
-            is_box = (False,) * len(shapes)
-        of_classes = class_entropy if design == "gated" else anchor_classification
-        return cls(source, parts, tuple(smooth_l1 if box else of_classes for box in is_box), is_box)
+        boxes, count = box_place(model.outputs, source.detector), len(model.outputs)
+        kinds = tuple(_kind(place, boxes, count) for place in parts.trained)
+        # Of three outputs, one says whether something is there: the classes need not.
+        of_classes = class_entropy if count == 3 else anchor_classification
+        losses = {"boxes": smooth_l1, "objectness": held_scores, "classes": of_classes}
+        return cls(source, parts, tuple(losses[kind] for kind in kinds), kinds)
+
+    def further(self, train: str) -> "Lessons":
+        """The model as it is now, of which more trains: `heads` or `all`."""
+        model = self.parts.model
+        kept = _box_layers(model, self.source.detector)
+
+        def is_trained(layer: Any) -> bool:
+            return everything(layer) if train == "all" else settled(layer) and (layer.trainable or id(layer) in kept)
+
+        with trained(model, is_trained):
+            return self._cut(self.source, model)
 
     @cached_property
     def form(self) -> Form:
         """What a row holds."""
         anchors, coordinates = self.source.detector.boxes, self.source.detector.coordinates
-        wanted = tuple(
-            ((anchors, coordinates + 1), "float32") if box else ((anchors, 1), "int16") for box in self.is_box
-        )
-        return Form(tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs), wanted)
+        wanted = {
+            "boxes": ((anchors, coordinates + 1), "float32"),
+            "objectness": ((anchors, 1), "float16"),
+            "classes": ((anchors, 1), "int16"),
+        }
+        taken = tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs)
+        return Form(taken, tuple(wanted[kind] for kind in self.kinds))
 
     def rows(self, placed: Sequence[Placed], copies: int, augmentation: Augmentation, seed: int) -> "Rows":
         """Pictures, each as it is and in variations.
@@ -92,22 +119,20 @@ class Lessons:
     def runner(self) -> Callable[[Array], tuple[list[Array], Array, Array | None]]:
         """Gives what the head takes of an input tensor, and the original's regressors and logits."""
         coordinates, taken = self.source.detector.coordinates, self.parts.taken
-        body = self.parts.run_body() if self.parts.body else None
+        body = self.parts.run_body()
 
         def boxes(outputs: Sequence[Array]) -> list[Array]:
             return [output[0] for output in outputs if output.ndim == 3 and output.shape[2] == coordinates]
 
-        has_boxes = body is not None and not any(self.is_box)
+        has_boxes = "boxes" not in self.kinds
         teacher: Run | None = None if has_boxes else self.source.make_run()
 
         def run(tensor: Array) -> tuple[list[Array], Array, Array | None]:
-            given = body([tensor]) if body else [tensor]
+            given = body([tensor])
             features = [output[0] for output in given[:taken]]
             if teacher is None:
                 return features, boxes(given[taken:])[0], None
-            said = teacher([tensor])
-            logits = next(output[0] for output in said if output.shape[2] != coordinates)
-            return features, boxes(said)[0], logits
+            return features, *regressors_and_logits(teacher([tensor]), self.source.detector)
 
         return run
 
@@ -157,29 +182,47 @@ class Rows:
             seen = self.seen(number)
             taken, regressors, logits = run(seen.tensor)
             classes, _ = assign(decode_boxes(regressors, detector)[0], seen.objects)
-            return taken, [boxes_wanted(regressors, logits) if box else classes[:, None] for box in lessons.is_box]
+            wanted: dict[str, Any] = {"classes": classes[:, None]}
+            if logits is not None:
+                wanted |= {"boxes": boxes_wanted(regressors, logits), "objectness": probabilities(logits)}
+            return taken, [wanted[kind] for kind in lessons.kinds]
 
         return compute(Place(folder, len(self), lessons.form), row, lessons.runner, progress)
 
 
-def boxes_wanted(regressors: Array, logits: Array | None) -> Array:
+def boxes_wanted(regressors: Array, logits: Array) -> Array:
     """A teacher's boxes, [anchors, coordinates + 1] for `losses.smooth_l1`: the surer, the more it counts."""
-    assert logits is not None  # noqa: S101 - boxes train only beside a teacher, who gives both
-    score = 1 / (1 + np.exp(-np.clip(logits.max(axis=1, keepdims=True), -100, 100)))
+    score = probabilities(logits).max(axis=1, keepdims=True)
     made: Array = np.concatenate([regressors, np.where(score >= SURE, score, 0)], axis=1).astype(np.float32)
     return made
 
 
-@contextmanager
-def _frozen(source: Source, train: str) -> Iterator[None]:
-    """Within it, only what shall train is trainable; afterwards all is as it was."""
-    before = [(layer, layer.trainable) for layer in source.model.layers]
-    branches = box_branches(keras_network(source.model), source.detector) if train == "heads" else ()
-    kept = {id(call.layer) for call in branches}
-    try:
-        for layer, _ in before if train != "all" else ():
-            layer.trainable = id(layer) in kept
-        yield
-    finally:
-        for layer, is_trainable in before:
-            layer.trainable = is_trainable
+def probabilities(logits: Array) -> Array:
+    """Of logits of any size."""
+    made: Array = (1 / (1 + np.exp(-np.clip(logits, -100, 100)))).astype(np.float32)
+    return made
+
+
+def box_place(outputs: Sequence[Any], detector: Detector) -> int:
+    """Which of a detector's outputs has boxes: with as many classes as coordinates, the first."""
+    return next(place for place, x in enumerate(outputs) if x.shape[-1] == detector.coordinates)
+
+
+def _kind(place: int, boxes: int, count: int) -> Kind:
+    """What an output has; of three, the design `gated` has put the classes last."""
+    if place == boxes:
+        return "boxes"
+    return "objectness" if count == 3 and place != count - 1 else "classes"
+
+
+def _trains(source: Source, train: str) -> Callable[[Any], bool]:
+    """Which layers of the original train."""
+    if train == "all":
+        return everything
+    kept = _box_layers(source.model, source.detector) if train == "heads" else set()
+    return lambda layer: id(layer) in kept
+
+
+def _box_layers(model: Any, detector: Detector) -> set[int]:
+    """Identities of the last layers before the boxes."""
+    return {id(call.layer) for call in box_branches(keras_network(model), detector)}

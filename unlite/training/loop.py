@@ -237,38 +237,57 @@ def batches(cache: Cache, course: Course, epoch: int | None) -> Any:
     """
     import keras
 
+    reader = _Reader(cache, course, epoch)
+
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-            self._epoch = epoch
-            self._order = self._shuffled()
-
-        def _shuffled(self) -> NDArray[np.intp]:
-            if self._epoch is None:
-                return np.arange(len(cache))
-            return np.random.default_rng([course.seed, self._epoch]).permutation(len(cache))
 
         def __len__(self) -> int:
-            return math.ceil(len(cache) / course.batch)
+            return len(reader)
 
         def __getitem__(self, number: int) -> tuple[Any, ...]:
-            places = np.arange(number * course.batch, (number + 1) * course.batch)
-            rows = self._order[places % len(cache)]
-            if self._epoch is not None:
-                rows.sort()  # in the order in which they lie: a batch is read in one sweep
-            taken, wanted = (
-                tuple(np.asarray(array[rows], np.float32) for array in arrays) for arrays in (cache.taken, cache.wanted)
-            )
-            targets = wanted[0] if len(wanted) == 1 else wanted
-            if self._epoch is not None:
-                return taken, targets
-            # Keras divides by the number of all rows, those that do not count as well.
-            weight = len(self) * course.batch / len(cache)
-            return taken, targets, np.where(places < len(cache), weight, 0).astype(np.float32)
+            return reader.batch(number)
 
         def on_epoch_end(self) -> None:
-            if self._epoch is not None:
-                self._epoch += 1
-                self._order = self._shuffled()
+            reader.next_pass()
 
     return Batches()
+
+
+class _Reader:
+    """Reads batches of a cache, see `batches`."""
+
+    def __init__(self, cache: Cache, course: Course, epoch: int | None) -> None:
+        self._cache, self._course, self._epoch = cache, course, epoch
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._cache) / self._course.batch)
+
+    def next_pass(self) -> None:
+        if self._epoch is not None:
+            self._epoch += 1
+            self._order = self._shuffled()
+
+    def batch(self, number: int) -> tuple[Any, ...]:
+        places = np.arange(number * self._course.batch, (number + 1) * self._course.batch)
+        rows = self._order[places % len(self._cache)]
+        if self._epoch is not None:
+            rows.sort()  # in the order in which they lie: a batch is read in one sweep
+        taken, wanted = (
+            tuple(np.asarray(array[rows], np.float32) for array in arrays)
+            for arrays in (self._cache.taken, self._cache.wanted)
+        )
+        targets = wanted[0] if len(wanted) == 1 else wanted
+        return (taken, targets) if self._epoch is not None else (taken, targets, self._weights(places))
+
+    def _weights(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        # Keras divides by the number of all rows, those that do not count as well.
+        weight = len(self) * self._course.batch / len(self._cache)
+        return np.where(places < len(self._cache), weight, 0).astype(np.float32)
+
+    def _shuffled(self) -> NDArray[np.intp]:
+        if self._epoch is None:
+            return np.arange(len(self._cache))
+        return np.random.default_rng([self._course.seed, self._epoch]).permutation(len(self._cache))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from converter.detectors.table import Detector
 from converter.errors import BadDetector
 from parity.runners.runtimes import Array, Run
 from unlite.detection.pipeline import Floats, class_count
-from unlite.training.lessons import boxes_wanted
+from unlite.training.lessons import box_place, boxes_wanted, probabilities
 from unlite.training.source import Source
 from unlite.training.targets import decode_boxes, encode_boxes
 
@@ -123,14 +122,3 @@ class Pair:
     def box_place(self) -> int:
         """Which of the outputs has the boxes."""
         return box_place(self.student.model.outputs, self.student.detector)
-
-
-def box_place(outputs: Any, detector: Detector) -> int:
-    """Which of a detector's outputs has boxes: with as many classes as coordinates, the first."""
-    return next(place for place, x in enumerate(outputs) if x.shape[-1] == detector.coordinates)
-
-
-def probabilities(logits: Floats) -> Floats:
-    """Of logits of any size."""
-    made: Floats = (1 / (1 + np.exp(-np.clip(logits, -100, 100)))).astype(np.float32)
-    return made

@@ -71,7 +71,8 @@ def cut(model: Any) -> Parts:
     frozen = [tensor for tensor in returned if tensor not in reached]
     copy = rewiring.model()
     values = rewiring.values
-    is_whole = set(taken) <= set(keras.tree.flatten(traced.arguments))
+    # As rewired: what Keras does to a model's inputs first is left out there.
+    is_whole = {values[x] for x in taken} <= set(rewiring.inputs) and not frozen
     body = None if is_whole else keras.Model(rewiring.inputs, [values[x] for x in (*taken, *frozen)], name="body")
     trained = tuple(place for place, tensor in enumerate(returned) if tensor in reached)
     head = keras.Model([values[x] for x in taken], [values[returned[place]] for place in trained], name="head")

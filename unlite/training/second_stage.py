@@ -122,8 +122,8 @@ class Regions:
 
     def runner(self) -> Callable[[Array], list[Array]]:
         """Gives what the head takes of a region."""
-        body = self.parts.run_body() if self.parts.body else None
-        return lambda tensor: [each[0] for each in (body([tensor])[: self.parts.taken] if body else [tensor])]
+        body = self.parts.run_body()
+        return lambda tensor: [each[0] for each in body([tensor])[: self.parts.taken]]
 
     def finder(self, *, near: bool) -> Callable[[Pixels], Detections]:
         """Detector and second stage as they are used: what they find in a picture, with classes and scores of both.
