@@ -26,6 +26,7 @@ from unlite.training.further import train_further
 from unlite.training.judging import judge, judge_second_stage
 from unlite.training.lessons import Lessons
 from unlite.training.loop import Course, Trained, fit
+from unlite.training.parts import Parts
 from unlite.training.placing import Placed, Placing, place
 from unlite.training.report import Report
 from unlite.training.second_stage import Regions
@@ -36,6 +37,7 @@ Train = Literal["classes", "heads", "all"]
 Progress = Callable[[str], None]
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
+LAST = "last.keras"
 SHOWN = 12  # variations to look at
 
 
@@ -191,7 +193,7 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
         model: A `.tflite` or `.keras` file, or a `keras.Model`, which is not changed.
         data: A data set, see `unlite.training.data.read_dataset`.
         settings: How.
-        folder: Where features and the state of training are kept; a run that was interrupted goes on there. Default: a
+        folder: Where features, the state of training and the last pass's model are kept; a run that was interrupted goes on there. Default: a
             folder that is removed afterwards.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
         progress: Called with what is being done.
@@ -243,6 +245,8 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
                 lessons, settings.train, pictures, settings.augmentation, course, work, progress
             )
             clock(f"training {settings.train}")
+        if folder:
+            _keep_last(lessons.parts, trained, folder / LAST)
     made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
     if isinstance(lessons, Regions):
         evaluation, own_scale = judge_second_stage(lessons, judged, progress)
@@ -286,6 +290,16 @@ def report(tuned: Finetuned, command: str = "") -> Report:
         picture=lambda place: load_picture(tuned.judged[place].example.path),
         names=[str(each.example.path) for each in tuned.judged],
     )
+
+
+def _keep_last(parts: Parts, trained: Trained, path: Path) -> None:
+    """Save the model as the last pass left it: it may be better on pictures that nobody held out."""
+    best = parts.head.get_weights()
+    parts.head.set_weights(trained.last)
+    try:
+        converter.save(parts.model, path)
+    finally:
+        parts.head.set_weights(best)
 
 
 def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Lessons | Regions:

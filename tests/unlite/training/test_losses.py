@@ -39,7 +39,9 @@ def focal(y: Doubles, logits: Doubles) -> Doubles:
 def entropy(y: Doubles, logits: Doubles) -> Doubles:
     made = np.zeros(len(y))
     for picture, (rows, values) in enumerate(zip(y[..., 0].astype(int), logits, strict=True)):
-        each = [np.log(np.exp(row).sum()) - row[wanted] for wanted, row in zip(rows, values, strict=True) if wanted >= 0]
+        each = [
+            np.log(np.exp(row).sum()) - row[wanted] for wanted, row in zip(rows, values, strict=True) if wanted >= 0
+        ]
         made[picture] = sum(each) / max(len(each), 1)
     return made
 
@@ -115,7 +117,9 @@ def test_a_teachers_probabilities(focus: float) -> None:
     p = 1 / (1 + np.exp(-logits.astype(float)))
     wrong = p * (1 - wanted) + (1 - p) * wanted
     right = -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)) * wrong**focus
-    np.testing.assert_allclose(value(losses.binary_focal(wanted, ops.convert_to_tensor(logits), focus)), right, rtol=1e-5)
+    np.testing.assert_allclose(
+        value(losses.binary_focal(wanted, ops.convert_to_tensor(logits), focus)), right, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("classes", [1, 3])
