@@ -130,9 +130,9 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
     console.print(
         f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
     )
-    like = f" --like {tuned.original}" if tuned.original else ""
+    how = "--dtype float16" if tuned.is_second_stage else f"--like {tuned.original}"
     exported = output.with_suffix(".tflite")
-    console.print(f"next: unlite export {output}{like} -o {exported}", style="green")
+    console.print(f"next: unlite export {output} {how} -o {exported}", style="green")
     if tuned.is_second_stage:
         used = f"unlite detect photo.jpg --model {tuned.name} --near --classifier {exported}"
         console.print(f"then: {used}", style="green")

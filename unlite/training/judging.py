@@ -16,6 +16,7 @@ from unlite.training.targets import IGNORED
 # Down to which score detections are judged: what a precision-recall curve needs.
 LEAST_SCORE = 0.02
 Progress = Callable[[str], None]
+Find = Callable[[Pixels], Detections]
 
 
 def judge(
@@ -56,12 +57,21 @@ def judge_second_stage(
 
 
 def _judged(
-    find: Callable[[Pixels], Detections],
-    placed: Sequence[Placed],
-    labels: Sequence[str],
-    progress: Progress,
-    threshold: float | None = None,
+    find: Find, placed: Sequence[Placed], labels: Sequence[str], progress: Progress, threshold: float | None = None
 ) -> Evaluation:
+    return evaluate(*looked_at(find, placed, progress), labels, threshold=threshold)
+
+
+def looked_at(
+    find: Find, placed: Sequence[Placed], progress: Progress = lambda _: None
+) -> tuple[list[Detections], list[Truth]]:
+    """What is found in pictures, and what is there: what `unlite.training.evaluate.evaluate` takes.
+
+    Args:
+        find: Finds something in a picture, RGB [H, W, 3].
+        placed: Pictures, and where their objects are.
+        progress: Called with what is being done.
+    """
     found: list[Detections] = []
     truth: list[Truth] = []
     for number, each in enumerate(placed, start=1):
@@ -71,4 +81,4 @@ def _judged(
         is_object = each.objects.classes != IGNORED
         boxes, classes = each.objects.boxes_xywh[is_object], each.objects.classes[is_object]
         truth.append(Truth(boxes, classes, picture.shape[:2]))
-    return evaluate(found, truth, labels, threshold=threshold)
+    return found, truth

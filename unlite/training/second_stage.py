@@ -126,39 +126,45 @@ class Regions:
         return lambda tensor: [each[0] for each in body([tensor])[: self.parts.taken]]
 
     def finder(self, *, near: bool) -> Callable[[Pixels], Detections]:
-        """Detector and second stage as they are used: what they find in a picture, with classes and scores of both.
-
-        Args:
-            near: Whether to look with room around the picture, too; see `unlite.detection.near`.
-        """
-        run, patient = self.source.make_run(), replace(self.source.detector, min_score=BELIEVED)
-        names = (*self.labels, NONE)
-        stage = SecondStage(litert_runner(self.parts.model)(), self.size, Labels(names), patient)
-
-        def find(picture: Pixels) -> Detections:
-            found = look_near(run, patient, picture) if near else detect(run, patient, picture).final
-            kept, named = stage(picture, found)
-            sure = np.array([each.probability for each in named], np.float32)
-            classes = np.array([names.index(each.label) for each in named], np.intp)
-            return replace(kept, scores=kept.scores * sure, classes=classes)
-
-        return find
+        """Detector and second stage as they are used, see `find_and_name`."""
+        stage = SecondStage(
+            litert_runner(self.parts.model)(), self.size, Labels((*self.labels, NONE)), self.source.detector
+        )
+        return partial(find_and_name, self.source.make_run(), stage, near=near)
 
     def _subjects(self, placed: Sequence[Placed], seed: int) -> Iterator[Subject]:
         """What is labelled, what the detector finds besides, and places in pictures without objects."""
-        labelled = [subject for each in placed for subject in _labelled(each, self.source.detector)]
-        yield from labelled
+        known = [subject for each in placed for subject in labelled(each, self.source.detector)]
+        yield from known
         work = partial(_besides, detector=replace(self.source.detector, min_score=BELIEVED), none=len(self.labels))
         for number, (each, besides) in enumerate(in_threads(work, placed, self.source.make_run), start=1):
             yield from besides
-            if not len(each.objects) and labelled:
+            if not len(each.objects) and known:
                 rng = np.random.default_rng([seed, number, PLACES])
-                found = _elsewhere(labelled[rng.integers(len(labelled))].found, rng)
+                found = _elsewhere(known[rng.integers(len(known))].found, rng)
                 yield Subject(each.example.path, found, len(self.labels))
             self.progress(number, len(placed))
 
 
-def _labelled(placed: Placed, detector: Detector) -> Iterator[Subject]:
+def find_and_name(run: Run, stage: SecondStage, picture: Pixels, *, near: bool) -> Detections:
+    """What a detector finds, down to a low score, and a second stage names: with classes, and scores of both.
+
+    Args:
+        run: The detector.
+        stage: Has a detector, and labels without a threshold.
+        picture: RGB [H, W, 3].
+        near: Whether to look again with room around the picture, see `unlite.detection.near`.
+    """
+    patient = replace(stage.detector, min_score=BELIEVED)
+    found = look_near(run, patient, picture) if near else detect(run, patient, picture).final
+    kept, named = stage(picture, found)
+    sure = np.array([each.probability for each in named], np.float32)
+    classes = np.array([stage.labels.names.index(each.label) for each in named], np.intp)
+    return replace(kept, scores=kept.scores * sure, classes=classes)
+
+
+def labelled(placed: Placed, detector: Detector) -> Iterator[Subject]:
+    """What is known of the objects of a picture; for palms, those alone whose keypoints are known."""
     objects = placed.objects
     is_known = np.isfinite(objects.keypoints_xy).all(axis=(1, 2)) | (len(detector.keypoints) != PALM_KEYPOINTS)
     for row in np.flatnonzero((objects.classes != IGNORED) & is_known).tolist():
