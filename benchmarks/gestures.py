@@ -38,13 +38,13 @@ from unlite.detection.pipeline import Detections, Floats, Pixels, detect
 from unlite.detection.second_stage import NONE, SecondStage, cut_region
 from unlite.training.data import read_dataset
 from unlite.training.data.records import Dataset, Example
-from unlite.training.evaluate import Truth, evaluate
 from unlite.training.finetuning import TWO_STAGE, Finetuned, TrainingSettings, finetune
-from unlite.training.judging import LEAST_SCORE, looked_at
-from unlite.training.loop import Course
-from unlite.training.placing import Placed, place
-from unlite.training.second_stage import HANDS, find_and_name, labelled
-from unlite.training.source import Source, litert_runner
+from unlite.training.fitting.loop import Course
+from unlite.training.judging.evaluate import Truth, evaluate
+from unlite.training.judging.judge import LEAST_SCORE, looked_at
+from unlite.training.lessons.placing import Placed, place
+from unlite.training.lessons.regions import HANDS, find_and_name, labelled
+from unlite.training.lessons.source import Source, litert_runner
 
 DETECTOR = "unchanged detector"
 # Base of the middle finger, of the 21 landmarks: with the wrist it says where a hand points.

@@ -17,20 +17,20 @@ from converter.surgery.heads import DESIGNS, Design
 from converter.surgery.tower import Tower
 from unlite.detection.images import load_picture
 from unlite.detection.second_stage import NONE
-from unlite.training.augment import Augmentation, Seen, drawn
 from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Problem, Split
-from unlite.training.evaluate import Evaluation
-from unlite.training.features import check_folder, check_same, forget
+from unlite.training.fitting.loop import Course, Trained, fit
 from unlite.training.further import train_further
-from unlite.training.judging import judge, judge_second_stage
-from unlite.training.lessons import Lessons
-from unlite.training.loop import Course, Trained, fit
-from unlite.training.parts import Parts
-from unlite.training.placing import Placed, Placing, place
-from unlite.training.report import Report
-from unlite.training.second_stage import Regions
-from unlite.training.source import Source
+from unlite.training.judging.evaluate import Evaluation
+from unlite.training.judging.judge import judge, judge_second_stage
+from unlite.training.judging.report import Report
+from unlite.training.lessons.augment import Augmentation, Seen, drawn
+from unlite.training.lessons.classes import Lessons
+from unlite.training.lessons.features import check_folder, check_same, forget
+from unlite.training.lessons.parts import Parts
+from unlite.training.lessons.placing import Placed, Placing, place
+from unlite.training.lessons.regions import Regions
+from unlite.training.lessons.source import Source
 
 TWO_STAGE: Design = "two_stage"
 Train = Literal["classes", "heads", "all"]
@@ -272,7 +272,7 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
 
 
 def report(tuned: Finetuned, command: str = "") -> Report:
-    """The page about a run, see `unlite.training.report.write_report`."""
+    """The page about a run, see `unlite.training.judging.report.write_report`."""
     relation, labels = tuned.placing.relation, tuned.dataset.labels
     counts = {label: {str(side): n for side, n in sides.items()} for label, sides in tuned.dataset.counts().items()}
     return Report(

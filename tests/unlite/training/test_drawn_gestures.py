@@ -10,14 +10,14 @@ from parity.runners.runtimes import Array, Run
 from tests.tools.lazy import keras
 from tests.tools.models import path
 from unlite.detection.pipeline import detect
-from unlite.training.drawn_set import Drawn, drawn_set
-from unlite.training.evaluate import Evaluation
-from unlite.training.features import Cache
+from unlite.training.drawn.sets import Drawn, drawn_set
 from unlite.training.finetuning import Finetuned, TrainingSettings, finetune
-from unlite.training.judging import LEAST_SCORE, _judged
-from unlite.training.lessons import Lessons
-from unlite.training.loop import Course, fit
-from unlite.training.source import Source
+from unlite.training.fitting.loop import Course, fit
+from unlite.training.judging.evaluate import Evaluation
+from unlite.training.judging.judge import LEAST_SCORE, _judged
+from unlite.training.lessons.classes import Lessons
+from unlite.training.lessons.features import Cache
+from unlite.training.lessons.source import Source
 
 # Once in CI: it trains for minutes, and its numbers are far from any kernel's roundings.
 pytestmark = [pytest.mark.parity, pytest.mark.one_setting]
