@@ -38,13 +38,15 @@ from unlite.detection.pipeline import Detections, Floats, Pixels, detect
 from unlite.detection.second_stage import NONE, SecondStage, cut_region
 from unlite.training.data import read_dataset
 from unlite.training.data.records import Dataset, Example
-from unlite.training.finetuning import TWO_STAGE, Finetuned, TrainingSettings, finetune
+from unlite.training.finetuning import finetune
 from unlite.training.fitting.loop import Course
 from unlite.training.judging.evaluate import Truth, evaluate
 from unlite.training.judging.judge import LEAST_SCORE, looked_at
 from unlite.training.lessons.placing import Placed, place
 from unlite.training.lessons.regions import HANDS, find_and_name, labelled
 from unlite.training.lessons.source import Source, litert_runner
+from unlite.training.result import Finetuned
+from unlite.training.settings import TWO_STAGE, TrainingSettings
 
 DETECTOR = "unchanged detector"
 # Base of the middle finger, of the 21 landmarks: with the wrist it says where a hand points.
@@ -314,7 +316,12 @@ def as_text(trial: Trial, rows: Sequence[Row]) -> str:
 
 def _write(path: Path, trial: Trial, rows: Sequence[Row], failed: dict[str, str]) -> None:
     sides = {side: len(trial.side(side)) for side in ("train", "val")}
-    document = {"model": trial.source.name, "labels": list(trial.dataset.labels), "pictures": sides, "failed": failed}
+    document: dict[str, Any] = {
+        "model": trial.source.name,
+        "labels": list(trial.dataset.labels),
+        "pictures": sides,
+        "failed": failed,
+    }
     document["ways"] = [{name: _finite(value) for name, value in asdict(row).items()} for row in rows]
     with whole_file(path) as whole:
         whole.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -326,12 +333,12 @@ def _finite(value: Any) -> Any:
 
 def teller() -> Progress:
     """Says what is being done on stderr: each stage as it begins, and every ten seconds how far it is."""
-    start, last = time.perf_counter(), ["", 0.0]
+    start, stages, times = time.perf_counter(), [""], [0.0]
 
     def tell(what: str) -> None:
         stage, now = re.sub(r"[\d/.]+.*", "", what), time.perf_counter() - start
-        if stage != last[0] or now - float(last[1]) > 10:
-            last[:] = [stage, now]
+        if stage != stages[-1] or now - times[-1] > 10:
+            stages[-1], times[-1] = stage, now
             sys.stderr.write(f"{now:7.0f} s  {what}\n")
             sys.stderr.flush()
 

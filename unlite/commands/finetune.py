@@ -17,7 +17,8 @@ from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, giv
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlite.training.finetuning import Finetuned, TrainingSettings
+    from unlite.training.result import Finetuned
+    from unlite.training.settings import TrainingSettings
 
 SHOWN = 8  # problems; the page lists all
 
@@ -84,8 +85,8 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
     from converter.surgery.tower import Tower
-    from unlite.training.finetuning import TrainingSettings
     from unlite.training.fitting.loop import Course
+    from unlite.training.settings import TrainingSettings
 
     course = replace(Course(), **given(arguments, "epochs", "batch", "learning_rate", "seed", "tensorboard"))
     usual = TrainingSettings(tower=Tower(**given(arguments, "width")))
@@ -98,9 +99,9 @@ def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
 
 
 def _write(tuned: "Finetuned", output: Path, folder: Path) -> None:
-    from unlite.training.finetuning import report
     from unlite.training.judging.report import write_report
     from unlite.training.lessons.features import clear
+    from unlite.training.result import report
 
     converter.save(tuned.model, output, tuned.labels)
     write_report(report(tuned, shlex.join(["unlite", *sys.argv[1:]])), folder / "report.html")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from converter.surgery.heads import Design
     from unlite.cost.verdict import Heads, Measured
-    from unlite.training.finetuning import Finetuned
+    from unlite.training.result import Finetuned
 
 CLASSES = "1,2,7,20,91"
 COLUMNS = ("design", "#classes", "#network", "#spread", "#× unchanged", "#expected", "#× fewest", "#heads", "#decoding")
@@ -88,8 +88,8 @@ def _training(arguments: argparse.Namespace, designs: "tuple[Design, ...]") -> "
     """Read the pictures; trains every design when called with the detector."""
     from converter import detectors
     from unlite.training.data import read_dataset
-    from unlite.training.finetuning import TrainingSettings
     from unlite.training.fitting.loop import Course
+    from unlite.training.settings import TrainingSettings
     from unlite.training.worth import train_designs
 
     check_extra("train", "--data")

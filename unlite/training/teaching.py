@@ -19,7 +19,7 @@ from unlite.detection.pipeline import Detections, regressors_and_logits
 from unlite.training.data import Dataset, Example, split
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Problem, Split
-from unlite.training.finetuning import Clock, counted
+from unlite.training.finetuning import Clock
 from unlite.training.fitting.loop import Course, Trained, fit
 from unlite.training.judging.agreement import Agreement, agree, find_all
 from unlite.training.lessons.augment import Augmentation, Augmenter, as_it_is
@@ -30,6 +30,7 @@ from unlite.training.lessons.pairs import Pair
 from unlite.training.lessons.parts import Parts, cut
 from unlite.training.lessons.source import Source
 from unlite.training.lessons.targets import Objects
+from unlite.training.settings import counted
 
 Progress = Callable[[str], None]
 # Variations of one picture at most: more of them teach little that is new.

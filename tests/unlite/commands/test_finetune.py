@@ -21,8 +21,9 @@ from tests.tools import models, tiny_run
 from tests.tools.commands import check_refused, document, output, run
 from tests.tools.lazy import keras
 from unlite.training.drawn.sets import drawn_set
-from unlite.training.finetuning import TrainingSettings, finetune
+from unlite.training.finetuning import finetune
 from unlite.training.fitting.loop import Course
+from unlite.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.one_setting
 

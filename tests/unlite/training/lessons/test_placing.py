@@ -13,10 +13,10 @@ from PIL import Image
 from converter.detectors.table import find
 from tests.tools import models
 from unlite.detection.pipeline import Detections
-from unlite.training.lessons import placing
 from unlite.training.data.records import Annotation, Dataset, Example
 from unlite.training.drawn.sets import Drawn, drawn_set
 from unlite.training.judging.evaluate import Truth, evaluate
+from unlite.training.lessons import placing
 from unlite.training.lessons.placing import Placing, Relation, place
 from unlite.training.lessons.source import Source
 from unlite.training.lessons.targets import IGNORED
