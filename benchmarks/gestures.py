@@ -33,11 +33,13 @@ from unlite.detection.pipeline import detect
 from unlite.detection.second_stage import NONE, SecondStage
 from unlite.training.data import read_dataset
 from unlite.training.data.records import Dataset, Example
-from unlite.training.finetuning import TWO_STAGE, Finetuned, TrainingSettings, finetune
-from unlite.training.judging import LEAST_SCORE
-from unlite.training.placing import place
-from unlite.training.second_stage import HANDS
-from unlite.training.source import Source, litert_runner
+from unlite.training.finetuning import finetune
+from unlite.training.judging.judge import LEAST_SCORE
+from unlite.training.lessons.placing import place
+from unlite.training.lessons.regions import HANDS
+from unlite.training.lessons.source import Source, litert_runner
+from unlite.training.result import Finetuned
+from unlite.training.settings import TWO_STAGE, TrainingSettings
 
 DETECTOR = "unchanged detector"
 PAUSE = 10.0  # seconds between two lines about the same stage

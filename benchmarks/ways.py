@@ -21,11 +21,11 @@ from unlite.detection.landmarks import LANDMARKS, SIZE
 from unlite.detection.pipeline import Detections, Floats, Pixels
 from unlite.detection.second_stage import SecondStage, cut_region
 from unlite.training.data.records import Dataset
-from unlite.training.evaluate import Truth, evaluate
-from unlite.training.judging import looked_at
-from unlite.training.placing import Placed
-from unlite.training.second_stage import HANDS, find_and_name, labelled
-from unlite.training.source import Source
+from unlite.training.judging.evaluate import Truth, evaluate
+from unlite.training.judging.judge import looked_at
+from unlite.training.lessons.placing import Placed
+from unlite.training.lessons.regions import HANDS, find_and_name, labelled
+from unlite.training.lessons.source import Source
 
 # Base of the middle finger, of the 21 landmarks: with the wrist it says where a hand points.
 MIDDLE = 9
