@@ -104,7 +104,9 @@ def small_rows(rows: int = 22) -> Cache:
     return Cache((taken,), (rng.integers(-2, CLASSES, (rows, 16, 1)).astype(np.int16),))
 
 
-def learn(folder: Path, course: Course, progress: Any = lambda _: None, rows: Cache | None = None) -> Any:
+def learn(
+    folder: Path, course: Course, progress: Any = lambda _: None, rows: Cache | None = None
+) -> tuple[Any, Trained]:
     head, rows = small_head(), rows or small_rows()
     return head, fit(head, [anchor_classification], rows, small_rows(6), course, folder, progress)
 
