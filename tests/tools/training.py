@@ -75,7 +75,7 @@ def gradient(function: Any, x: Any) -> Any:
 
         return np.asarray(jax.grad(lambda value: ops.sum(function(value)))(ops.convert_to_tensor(x)))
     if back_end == "torch":
-        value = ops.convert_to_tensor(x).detach().requires_grad_(True)
+        value = ops.convert_to_tensor(x).detach().requires_grad_()
         ops.sum(function(value)).backward()
         return value.grad.cpu().numpy()
     import tensorflow as tf
