@@ -113,7 +113,8 @@ class _Surgeon:
 
         tower.check()
         self._rewiring.run(lambda *_: None)
-        logits = build(self._rewiring, self._head, detector, tower, self._n)
+        prior = log(PRIOR / (1 - PRIOR)) if self._start == "fresh" else None
+        logits = build(self._rewiring, self._head, detector, tower, self._n, prior)
         old = [*self._head.branches, *self._head.tail][-1].outputs[0]
         if self._start == "old":
             logits = layers.Add(name=self._rewiring.free("class_logits"))([logits, self._rewiring.values[old]])

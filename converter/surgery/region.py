@@ -55,7 +55,8 @@ def classifier_on_features(model: Any, n: int, hidden: int = HIDDEN) -> Any:
         x = layers.Dense(hidden, activation="relu", name=rewiring.free("class_features"))(x)
         x = layers.Dropout(DROPPED, name=rewiring.free("class_dropout"))(x)
     last = layers.Dense(n, kernel_initializer="zeros", name=rewiring.free("class_logits"))
-    return keras.Model(rewiring.inputs, last(x), name=f"{model.name}_classifier")
+    inputs = keras.tree.pack_sequence_as(traced.arguments, rewiring.inputs)
+    return keras.Model(inputs, last(x), name=f"{model.name}_classifier")
 
 
 def _features(tensor: Any, makers: Mapping[Any, Call]) -> Iterator[Any]:

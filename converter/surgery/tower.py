@@ -47,8 +47,10 @@ class Tower:
                 raise BadHead(f"a tower whose {name} is {value!r} cannot be built", hint="1 or more")
 
 
-def build(rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: int) -> Any:
-    """Logits [N, anchors, n] from features that the rewired model computes; at first they are all zero.
+def build(  # noqa: PLR0913, PLR0917 - where it stands, its size, and what it gives
+    rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: int, prior: float | None = None
+) -> Any:
+    """Logits [N, anchors, n] from features that the rewired model computes.
 
     Args:
         rewiring: Has run over all of the detector.
@@ -56,11 +58,12 @@ def build(rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: i
         detector: What its outputs mean.
         tower: Its size.
         n: Number of classes.
+        prior: The logit that a new tower gives about everywhere; None: all logits are zero at first.
 
     Raises:
         BadHead: The detector's grids are no multiples of each other.
     """
-    from keras import layers
+    from keras import initializers, layers
 
     def named(layer: type, what: str, *args: Any, **settings: Any) -> Any:
         return layer(*args, name=rewiring.free(f"tower_{what}"), **settings)
@@ -78,11 +81,14 @@ def build(rewiring: Rewiring, head: Head, detector: Detector, tower: Tower, n: i
         mixed = named(layers.Conv2D, "block", tower.width, 1, use_bias=False)(mixed)
         mixed = named(layers.BatchNormalization, "normalize")(mixed)
         x = named(layers.ReLU, "relu")(named(layers.Add, "add")([x, mixed]))
+    start: dict[str, Any] = {"kernel_initializer": "zeros"}
+    if prior is not None:
+        start = {"bias_initializer": initializers.Constant(prior)}
     made = []
     for high, wide, anchors in detector.grids:
         fine, coarse = max(high // rows, 1), max(rows // high, 1)
         channels = fine * fine * anchors * n
-        logits = named(layers.Conv2D, "logits", channels, coarse, strides=coarse, kernel_initializer="zeros")(x)
+        logits = named(layers.Conv2D, "logits", channels, coarse, strides=coarse, **start)(x)
         if fine > 1:  # [rows, columns, (dy, dx, anchor, class)] → [rows, dy, columns, (dx, anchor, class)]
             logits = named(layers.Reshape, "cells", (rows, columns, fine, fine * anchors * n))(logits)
             logits = named(layers.Permute, "cells", (1, 3, 2, 4))(logits)

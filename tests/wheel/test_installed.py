@@ -23,6 +23,7 @@ import parity
 import unlite
 from unlite.commands.main import VERBS
 from unlite.detection.drawn import DrawnHand, draw
+from unlite.training.drawn.sets import Drawn, drawn_set
 
 pytestmark = pytest.mark.wheel
 CHECKOUT = Path(__file__).parents[2]
@@ -79,6 +80,13 @@ JOBS: dict[str, Sequence[Job]] = {
             ["int8.tflite"],
         ),
     ],
+    "finetune": [
+        Job(
+            "palm_detection_full --data gestures --copies 1 --epochs 1 --width 8 -o gestures.keras",
+            "wrote gestures.keras: fist, open",
+            ["gestures.keras", "gestures-run/report.html"],
+        )
+    ],
     "detect": [Job("pictures/hand.png --model palm_detection_full --draw drawn.png", "1 found", ["drawn.png"])],
     "heads": [Job(f"{NAME} --classes 2 --design joint --seconds 0 --plot heads.svg", "For 2 classes", ["heads.svg"])],
     "zoo": [Job("", NAME)],
@@ -99,10 +107,11 @@ def not_installed(names: Iterable[str], packages: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all commands run: a picture, a converted model, and nothing else."""
+    """Where all commands run: pictures, a converted model, and nothing else."""
     made = tmp_path_factory.mktemp("work")
     (made / "pictures").mkdir()
     draw(480, 480, [DrawnHand(0.5, (0.5, 0.52))], (255, 255, 255)).save(made / "pictures" / "hand.png")
+    drawn_set(made / "gestures", 4, drawn=Drawn(("open", "fist"), persons=2, others=0))
     converted = unlite_in(made, f"convert {NAME} -o face.keras --no-verify")
     assert converted.returncode == 0, converted.stderr
     return made

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import converter
 from converter.extras import check_extra
 from converter.files import check_output
-from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, tell, working
+from unlite.commands import teaching
+from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, given, tell, working
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlite.training.finetuning import Finetuned, TrainingSettings
+    from unlite.training.result import Finetuned
+    from unlite.training.settings import TrainingSettings
 
 SHOWN = 8  # problems; the page lists all
 
@@ -28,9 +31,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=text)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="default: DATA's name in this folder")
     text = "how classes are computed: tower (default), joint, gated, bottleneck or two_stage, see `unlite heads`"
-    parser.add_argument("--design", default="tower", metavar="D", help=text)
+    parser.add_argument("--design", metavar="D", help=text)
     text = "classes (default: everything else stays bit for bit), heads, or all"
-    parser.add_argument("--train", default="classes", metavar="WHAT", help=text)
+    parser.add_argument("--train", metavar="WHAT", help=text)
+    text = "repair MODEL instead: it learns to do what this one does, from pictures without labels"
+    parser.add_argument("--teacher", metavar="ORIGINAL", help=text)
     parser.add_argument("--labels", metavar="L,...", help="which labels, in which order (default: all)")
     text = "share of the pictures that is held out, where the data does not say (default: %(default)s)"
     parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
@@ -40,11 +45,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures in a step (default: %(default)s)")
-    text = "the largest (default: %(default)s)"
-    parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help=text)
-    text = "channels of the tower (default: %(default)s); half as many learn less, and cost a third"
-    parser.add_argument("--width", type=int, default=128, metavar="N", help=text)
+    parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="the largest (default: 0.002)")
+    text = "channels of the tower (default: 128); half as many learn less, and cost a third"
+    parser.add_argument("--width", type=int, metavar="N", help=text)
     text = "of split, variations and order (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=text)
     text = "where features, results and the page are kept; a run that was interrupted goes on there (default: OUT-run)"
@@ -56,9 +60,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Result:
     """Train, judge, save; the model and the page are written when all is done."""
+    if arguments.teacher:
+        return teaching.run(arguments)
     from converter import detectors
-    from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
+    from unlite.training.lessons.features import STATE
 
     for extra in ("train", "detect", "html"):
         check_extra(extra, "unlite finetune")
@@ -79,28 +85,23 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
     from converter.surgery.tower import Tower
-    from unlite.training.finetuning import TrainingSettings
-    from unlite.training.loop import Course
+    from unlite.training.fitting.loop import Course
+    from unlite.training.settings import TrainingSettings
 
-    rate, logs = arguments.learning_rate, arguments.tensorboard
-    course = Course(arguments.epochs, arguments.batch, rate, seed=arguments.seed, tensorboard=logs)
-    return TrainingSettings(
-        design=arguments.design,
-        train=arguments.train,
-        tower=Tower(arguments.width),
+    course = replace(Course(), **given(arguments, "epochs", "batch", "learning_rate", "seed", "tensorboard"))
+    usual = TrainingSettings(tower=Tower(**given(arguments, "width")))
+    return replace(
+        usual,
+        **given(arguments, "design", "train", "share", "group", "copies", "seed"),
         labels=tuple(arguments.labels.split(",")) if arguments.labels else None,
-        share=arguments.share,
-        group=arguments.group,
-        copies=arguments.copies,
         course=course,
-        seed=arguments.seed,
     )
 
 
 def _write(tuned: "Finetuned", output: Path, folder: Path) -> None:
-    from unlite.training.features import clear
-    from unlite.training.finetuning import report
-    from unlite.training.report import write_report
+    from unlite.training.judging.report import write_report
+    from unlite.training.lessons.features import clear
+    from unlite.training.result import report
 
     converter.save(tuned.model, output, tuned.labels)
     write_report(report(tuned, shlex.join(["unlite", *sys.argv[1:]])), folder / "report.html")
@@ -114,7 +115,7 @@ def document(tuned: "Finetuned", output: Path, folder: Path) -> dict[str, Any]:
 
 def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> None:
     """What was learned from, how well, and what to do next."""
-    from unlite.training.text import show_evaluation
+    from unlite.training.judging.text import show_evaluation
 
     for problem in tuned.problems[:SHOWN]:
         console.print(f"left out: {problem}")
@@ -130,9 +131,9 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
     console.print(
         f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
     )
-    like = f" --like {tuned.original}" if tuned.original else ""
+    how = "--dtype float16" if tuned.is_second_stage else f"--like {tuned.original}"
     exported = output.with_suffix(".tflite")
-    console.print(f"next: unlite export {output}{like} -o {exported}", style="green")
+    console.print(f"next: unlite export {output} {how} -o {exported}", style="green")
     if tuned.is_second_stage:
         used = f"unlite detect photo.jpg --model {tuned.name} --near --classifier {exported}"
         console.print(f"then: {used}", style="green")

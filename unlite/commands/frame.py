@@ -106,6 +106,11 @@ def find(model: str) -> Path:
     return zoo.find(model, tell)
 
 
+def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Those of some options that somebody has given."""
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
 def tell(line: str) -> None:
     """Say something that is no result."""
     print(line, file=sys.stderr)

@@ -16,9 +16,12 @@ from converter.errors import BadDetector
 from parity.runners.runtimes import Run
 from unlite.detection.finder import Finder, Named, load_run
 from unlite.detection.landmarks import PALM_KEYPOINTS, hand_region
-from unlite.detection.pipeline import Detections, Floats, Pixels, sample
+from unlite.detection.pipeline import Detections, Floats, Pixels, intersection_over_union, sample
 
 NONE = "none"  # the label of what is nothing of interest
+# From which intersection over union on two regions show the same hand: one that is turned, or that fills the picture,
+# may be found twice, with boxes that do not touch. Source: MediaPipe's hand pipeline (`AssociationNormRectCalculator`).
+SAME_REGION = 0.5
 ENLARGED = 1.5  # side of the region, in those of the box
 
 
@@ -58,17 +61,23 @@ class SecondStage:
 
         Returns:
             Those that are something, and what each of them is. What is `none`, has no place, or whose score times its
-            probability is below the labels' threshold is left out.
+            probability is below the labels' threshold is left out; of two whose regions are the same, the lesser one.
         """
-        rows, names = [], []
+        seen: list[tuple[float, int, Named, Region]] = []
         for row in np.flatnonzero(_is_placed(found)).tolist():
-            region = cut_region(found[row : row + 1], self.detector, picture, self.size)
-            named = self._named(self.run([region])[0][0])
+            one = found[row : row + 1]
+            named = self._named(self.run([cut_region(one, self.detector, picture, self.size)])[0][0])
             score = float(found.scores[row]) * (named.probability or 0.0)
             if named.label != NONE and score >= (self.labels.threshold or 0.0):
-                rows.append(row)
-                names.append(named)
-        return found[np.array(rows, np.intp)], names
+                seen.append((score, row, named, region_of(one, self.detector, picture)))
+        kept: dict[int, Named] = {}
+        regions = np.empty((0, 4), np.float32)
+        for _, row, named, region in sorted(seen, key=lambda each: -each[0]):
+            corners = _corners(region)
+            if intersection_over_union(corners, regions).max(initial=0) <= SAME_REGION:
+                kept[row], regions = named, np.concatenate([regions, corners[None]])
+        rows = sorted(kept)
+        return found[np.array(rows, np.intp)], [kept[row] for row in rows]
 
     def patient(self, finder: Finder) -> Finder:
         """A finder that leaves to the second stage what it is not sure of, down to the labels' threshold."""
@@ -79,6 +88,13 @@ class SecondStage:
         powers = np.exp(logits.astype(np.float64) - logits.max())
         best = int(logits.argmax())
         return Named(self.labels.names[best], float(powers[best] / powers.sum()))
+
+
+def _corners(region: Region) -> Floats:
+    """Of a region as if it were not turned, as MediaPipe compares them."""
+    half = np.array([region.width, region.height], np.float32) / 2
+    centre = np.array([region.x, region.y], np.float32)
+    return np.concatenate([centre - half, centre + half])
 
 
 def _is_placed(found: Detections) -> NDArray[np.bool_]:

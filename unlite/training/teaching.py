@@ -16,26 +16,26 @@ from converter.errors import BadData, BadPicture
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
 from unlite.detection.pipeline import Detections, regressors_and_logits
-from unlite.training.agreement import Agreement, agree, find_all
-from unlite.training.augment import Augmentation, Augmenter, as_it_is
 from unlite.training.data import Dataset, Example, split
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Problem, Split
-from unlite.training.features import Cache, Form, Place, check_same, compute, in_threads
-from unlite.training.finetuning import Clock, counted
-from unlite.training.freezing import everything, trained
-from unlite.training.loop import Course, Trained, fit
-from unlite.training.losses import held_scores, smooth_l1
-from unlite.training.pairs import Pair
-from unlite.training.parts import Parts, cut
-from unlite.training.source import Source
-from unlite.training.targets import Objects
+from unlite.training.finetuning import Clock
+from unlite.training.fitting.loop import Course, Trained, fit
+from unlite.training.judging.agreement import Agreement, agree, find_all
+from unlite.training.lessons.augment import Augmentation, Augmenter, as_it_is
+from unlite.training.lessons.features import Cache, Form, Place, check_same, compute, in_threads
+from unlite.training.lessons.freezing import everything, trained
+from unlite.training.lessons.losses import held_scores, smooth_l1
+from unlite.training.lessons.pairs import Pair
+from unlite.training.lessons.parts import Parts, cut
+from unlite.training.lessons.source import Source
+from unlite.training.lessons.targets import Objects
+from unlite.training.settings import counted
 
 Progress = Callable[[str], None]
 # Variations of one picture at most: more of them teach little that is new.
 MOST = 8
 SIDES: tuple[Split, Split] = ("train", "val")
-NOTHING = Objects(np.zeros((0, 4), np.float32), np.zeros(0, np.intp), np.zeros((0, 0, 2), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,9 @@ def teach(  # noqa: PLR0913 - settings, by keyword
     with ExitStack() as stack:
         work = folder or Path(stack.enter_context(TemporaryDirectory()))
         check_same(work, _identity(settings, pair, dataset))
-        kept = [lessons.cache(work, name, sides[name], progress) for name in SIDES]
+        learned, checked = (lessons.cache(work, name, sides[name], progress) for name in SIDES)
         clock("inputs")
-        result = fit(parts.head, lessons.losses, *kept, settings.course, work, progress)
+        result = fit(parts.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
     repaired = Source(pair.student.name, parts.model, pair.student.detector)
     after = exam.judge(repaired)
@@ -202,7 +202,7 @@ class _Lessons:
     settings: TeachingSettings
 
     @property
-    def losses(self) -> tuple[Any, Any]:
+    def losses(self) -> tuple[Any, ...]:
         """One for each output."""
         return (smooth_l1, held_scores)[:: self._order]
 
@@ -222,9 +222,9 @@ class _Lessons:
             body, teacher = runs
             picture = load_picture(paths[chosen[number // copies]])
             if number % copies:
-                tensor = augmenter(picture, NOTHING, (self.settings.seed, number)).tensor
+                tensor = augmenter(picture, self._nothing, (self.settings.seed, number)).tensor
             else:
-                tensor = as_it_is(picture, NOTHING, self.pair.eyes).tensor
+                tensor = as_it_is(picture, self._nothing, self.pair.eyes).tensor
             said = teacher([self.pair.seen(tensor, self.pair.teacher.detector)])
             wanted = self.pair.wanted(*regressors_and_logits(said, self.pair.teacher.detector))
             given = body([self.pair.widened(self.pair.seen(tensor, self.pair.student.detector))])
@@ -235,6 +235,12 @@ class _Lessons:
 
         place = Place(folder / side, len(chosen) * copies, self._form)
         return compute(place, row, make_runs, counted(f"inputs for {side},", progress))
+
+    @property
+    def _nothing(self) -> Objects:
+        """What is said to be in each picture."""
+        keypoints = len(self.pair.eyes.keypoints)
+        return Objects(np.zeros((0, 4), np.float32), np.zeros(0, np.intp), np.zeros((0, keypoints, 2), np.float32))
 
     @property
     def _form(self) -> Form:

@@ -73,7 +73,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float],
     def interleave(contenders: Mapping[str, Contender], **_: Any) -> Timings:
         return Timings({name: (seconds(name),) * ROUNDS for name in contenders})
 
-    def same(_: Any, designs: Sequence[Design], classes: Sequence[int], __: Any) -> tuple[heads_bench.Variant, ...]:
+    def same(_: Any, designs: Sequence[Design], classes: Sequence[int], *__: Any) -> tuple[heads_bench.Variant, ...]:
         return variants(tuple(designs), tuple(classes))
 
     monkeypatch.setattr(heads, "interleave", interleave)
@@ -86,8 +86,8 @@ def measured(monkeypatch: pytest.MonkeyPatch, milliseconds: Mapping[str, float],
 
 def test_stages_and_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, {"joint 3": 11.0, "two_stage 1": 1.0, "two_stage 3": 1.0})
-    assert found.designs == ("joint", "gated", "bottleneck", "two_stage")
-    assert len(found.measured) == 8
+    assert found.designs == ("joint", "gated", "bottleneck", "tower", "two_stage")
+    assert len(found.measured) == 10
     one, three = found.rows("litert", "joint")
     assert {name: round(stage.median / MS, 6) for name, stage in three.stages.items()} == {
         "preprocessing": 0.5,
@@ -109,7 +109,14 @@ def test_stages_and_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recommends_the_fastest_with_the_most_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = {"joint 1": 8.0, "joint 3": 14.0, "gated 3": 13.0, "two_stage 3": 9.0, "bottleneck 3": 12.0}
+    times = {
+        "joint 1": 8.0,
+        "joint 3": 14.0,
+        "gated 3": 13.0,
+        "two_stage 3": 9.0,
+        "bottleneck 3": 12.0,
+        "tower 3": 15.0,
+    }
     found = measured(monkeypatch, times)
     assert (found.best.design, found.best.classes) == ("bottleneck", 3)
     assert "For 3 classes in litert, take bottleneck: 12.80 ms" in found.recommendation
@@ -119,12 +126,14 @@ def test_recommends_the_fastest_with_the_most_classes(monkeypatch: pytest.Monkey
 
 
 def test_of_designs_that_are_as_fast_the_simplest(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(monkeypatch, {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "two_stage 3": 9})
+    found = measured(
+        monkeypatch, {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
+    )
     assert found.best.design == "joint"
 
 
 def test_a_second_stage_is_said_to_run_for_each_detection(monkeypatch: pytest.MonkeyPatch) -> None:
-    others = {"joint 3": 12.0, "gated 3": 12.5, "bottleneck 3": 13.0}
+    others = {"joint 3": 12.0, "gated 3": 12.5, "bottleneck 3": 13.0, "tower 3": 14.0}
     found = measured(monkeypatch, others | {"two_stage 1": 1.0, "two_stage 3": 0.5})
     assert found.best.design == "two_stage"
     # 1.2 ms behind joint for one detection, and 0.8 ms for each further one

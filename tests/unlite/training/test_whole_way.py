@@ -7,7 +7,7 @@ import pytest
 
 from tests.tools.commands import document, output
 from unlite.detection.images import load_picture
-from unlite.training.drawn_set import Drawn, drawn_set
+from unlite.training.drawn.sets import Drawn, drawn_set
 
 GESTURES = ("open", "point", "thumbs_up")
 PICTURES, UNSEEN = 36, 10  # of each gesture; the latter are of other people
@@ -25,13 +25,14 @@ def make_detector(capsys: pytest.CaptureFixture[str]) -> list[Path]:
     drawn = Drawn(GESTURES, persons=6, others=0)
     drawn_set(Path("gestures"), PICTURES, drawn=drawn)
     drawn_set(Path("unseen"), UNSEEN, seed=1, drawn=drawn)
-    smaller = ("--width", "64", "--copies", "8", "--epochs", "8")
+    smaller = ("--width", "64", "--copies", "6", "--epochs", "5")
     output(
         capsys,
         *("finetune", "palm_detection_full", "--data", "gestures", "-o", "gestures.keras", *smaller),
         says=["wrote gestures.keras: open, point, thumbs_up", "next: unlite export gestures.keras"],
     )
-    assert {path.name for path in Path("gestures-run").iterdir()} == {"settings.json", "results.csv", "report.html"}
+    kept = {"settings.json", "results.csv", "report.html", "last.keras"}
+    assert {path.name for path in Path("gestures-run").iterdir()} == kept
     output(
         capsys,
         *("export", "gestures.keras", "--like", "palm_detection_full", "-o", "gestures.tflite"),
