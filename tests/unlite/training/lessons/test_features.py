@@ -103,9 +103,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(
-        OutputNotWritten, match=r"has no room: No space left.*\n.*0 MB for the features of 9 pictures"
-    ):
+    with pytest.raises(OutputNotWritten, match=r"has no room: No space left.*\n.*0 MB for the features of 9 pictures"):
         compute(Place(tmp_path / "train", 9, FORM), row, lambda: None)
     assert not list(tmp_path.iterdir())
 
