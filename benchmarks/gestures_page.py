@@ -16,10 +16,10 @@ from PIL import Image
 from converter.detectors.table import find
 from tests.tools.browser import FLAGS
 from unlite.detection.images import load_picture
-from unlite.training.augment import Augmentation, Augmenter, drawn
 from unlite.training.data.records import Example
-from unlite.training.drawn_set import Drawn, drawn_set
-from unlite.training.targets import Objects
+from unlite.training.drawn.sets import Drawn, drawn_set
+from unlite.training.lessons.augment import Augmentation, Augmenter, drawn
+from unlite.training.lessons.targets import Objects
 
 DOCS = Path(__file__).parent.parent / "docs"
 GESTURES = ("open", "point", "thumbs_up")
@@ -54,7 +54,7 @@ def variations() -> list[Image.Image]:
     with tempfile.TemporaryDirectory() as folder:
         hands = Drawn(GESTURES, others=0)
         examples = drawn_set(Path(folder, "set"), COLUMNS, drawn=hands).examples
-        augmenter = Augmenter(palm, Augmentation(), lambda share: load_picture(examples[-1].path))
+        augmenter = Augmenter(palm, Augmentation(), lambda _: load_picture(examples[-1].path))
         for number, example in enumerate(examples[: len(GESTURES) * COLUMNS]):
             seen = augmenter(load_picture(example.path), objects(example), (0, number))
             made.append(drawn(seen, palm, GESTURES))

@@ -9,13 +9,13 @@ import numpy as np
 
 from converter.surgery.tower import Tower
 from tests.tools.models import original
-from unlite.training.augment import Augmentation
-from unlite.training.drawn_set import Drawn, drawn_set
-from unlite.training.features import Cache
-from unlite.training.lessons import Lessons
-from unlite.training.loop import Course, batches
-from unlite.training.placing import place
-from unlite.training.source import Source
+from unlite.training.drawn.sets import Drawn, drawn_set
+from unlite.training.fitting.loop import Course, batches
+from unlite.training.lessons.augment import Augmentation
+from unlite.training.lessons.classes import Lessons
+from unlite.training.lessons.features import Cache
+from unlite.training.lessons.placing import place
+from unlite.training.lessons.source import Source
 
 PICTURES, COPIES, BATCH, ROUNDS = 12, 8, 32, 3
 # Of a step of the head's training; what is more would be waiting for data.

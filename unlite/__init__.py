@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from converter.write.writer import write
     from parity import assert_parity, layers, verify
     from unlite.detection.finder import load_finder
-    from unlite.training.finetuning import TrainingSettings, finetune
+    from unlite.training.finetuning import finetune
+    from unlite.training.settings import TrainingSettings
 
 __all__ = [
     "Blueprint",
@@ -66,7 +67,8 @@ _HOMES = {
     "converter.write.writer": "write",
     "parity": "assert_parity layers verify",
     "unlite.detection.finder": "load_finder",
-    "unlite.training.finetuning": "TrainingSettings finetune",
+    "unlite.training.finetuning": "finetune",
+    "unlite.training.settings": "TrainingSettings",
 }
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from tests.tools.html_pages import HOSTILE
 from unlite.detection.pipeline import Detections, Pixels
-from unlite.training.evaluate import Evaluation, Truth, evaluate
-from unlite.training.report import Report
+from unlite.training.judging.evaluate import Evaluation, Truth, evaluate
+from unlite.training.judging.report import Report
 
 LABELS = ["fist", "palm", "none of these"]
 SIZE = (48, 64)  # pixels

@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from converter.surgery.tower import Tower
-from unlite.training.drawn_set import Drawn
-from unlite.training.finetuning import TrainingSettings, finetune
-from unlite.training.loop import Course
+from unlite.training.drawn.sets import Drawn
+from unlite.training.finetuning import finetune
+from unlite.training.fitting.loop import Course
+from unlite.training.settings import TrainingSettings
 
 DRAWN = Drawn(("fist", "open"), persons=4, others=0.0)
 EACH, SIZE = 6, 128

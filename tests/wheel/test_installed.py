@@ -23,7 +23,7 @@ import parity
 import unlite
 from unlite.commands.main import VERBS
 from unlite.detection.drawn import DrawnHand, draw
-from unlite.training.drawn_set import Drawn, drawn_set
+from unlite.training.drawn.sets import Drawn, drawn_set
 
 pytestmark = pytest.mark.wheel
 CHECKOUT = Path(__file__).parents[2]

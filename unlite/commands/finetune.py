@@ -17,7 +17,8 @@ from unlite.commands.frame import DETECTOR, JSON, MODEL, Result, Verb, find, giv
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlite.training.finetuning import Finetuned, TrainingSettings
+    from unlite.training.result import Finetuned
+    from unlite.training.settings import TrainingSettings
 
 SHOWN = 8  # problems; the page lists all
 
@@ -62,8 +63,8 @@ def run(arguments: argparse.Namespace) -> Result:
     if arguments.teacher:
         return teaching.run(arguments)
     from converter import detectors
-    from unlite.training.features import STATE
     from unlite.training.finetuning import finetune
+    from unlite.training.lessons.features import STATE
 
     for extra in ("train", "detect", "html"):
         check_extra(extra, "unlite finetune")
@@ -84,8 +85,8 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
     from converter.surgery.tower import Tower
-    from unlite.training.finetuning import TrainingSettings
-    from unlite.training.loop import Course
+    from unlite.training.fitting.loop import Course
+    from unlite.training.settings import TrainingSettings
 
     course = replace(Course(), **given(arguments, "epochs", "batch", "learning_rate", "seed", "tensorboard"))
     usual = TrainingSettings(tower=Tower(**given(arguments, "width")))
@@ -98,9 +99,9 @@ def _settings(arguments: argparse.Namespace) -> "TrainingSettings":
 
 
 def _write(tuned: "Finetuned", output: Path, folder: Path) -> None:
-    from unlite.training.features import clear
-    from unlite.training.finetuning import report
-    from unlite.training.report import write_report
+    from unlite.training.judging.report import write_report
+    from unlite.training.lessons.features import clear
+    from unlite.training.result import report
 
     converter.save(tuned.model, output, tuned.labels)
     write_report(report(tuned, shlex.join(["unlite", *sys.argv[1:]])), folder / "report.html")
@@ -114,7 +115,7 @@ def document(tuned: "Finetuned", output: Path, folder: Path) -> dict[str, Any]:
 
 def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> None:
     """What was learned from, how well, and what to do next."""
-    from unlite.training.text import show_evaluation
+    from unlite.training.judging.text import show_evaluation
 
     for problem in tuned.problems[:SHOWN]:
         console.print(f"left out: {problem}")
@@ -130,9 +131,9 @@ def show(tuned: "Finetuned", output: Path, folder: Path, console: "Console") -> 
     console.print(
         f"wrote {output}: {', '.join(tuned.dataset.labels)}, to be believed from {tuned.labels.threshold:.2f} on"
     )
-    like = f" --like {tuned.original}" if tuned.original else ""
+    how = "--dtype float16" if tuned.is_second_stage else f"--like {tuned.original}"
     exported = output.with_suffix(".tflite")
-    console.print(f"next: unlite export {output}{like} -o {exported}", style="green")
+    console.print(f"next: unlite export {output} {how} -o {exported}", style="green")
     if tuned.is_second_stage:
         used = f"unlite detect photo.jpg --model {tuned.name} --near --classifier {exported}"
         console.print(f"then: {used}", style="green")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from converter.surgery.heads import Design
     from unlite.cost.verdict import Heads, Measured
-    from unlite.training.finetuning import Finetuned
+    from unlite.training.result import Finetuned
 
 CLASSES = "1,2,7,20,91"
 COLUMNS = ("design", "#classes", "#network", "#spread", "#× unchanged", "#expected", "#× fewest", "#heads", "#decoding")
@@ -88,8 +88,8 @@ def _training(arguments: argparse.Namespace, designs: "tuple[Design, ...]") -> "
     """Read the pictures; trains every design when called with the detector."""
     from converter import detectors
     from unlite.training.data import read_dataset
-    from unlite.training.finetuning import TrainingSettings
-    from unlite.training.loop import Course
+    from unlite.training.fitting.loop import Course
+    from unlite.training.settings import TrainingSettings
     from unlite.training.worth import train_designs
 
     check_extra("train", "--data")
@@ -127,7 +127,7 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        from unlite.training.pareto import front
+        from unlite.training.judging.pareto import front
         from unlite.training.worth import worths
 
         made = self.heads.as_dict()
@@ -140,7 +140,7 @@ class Outcome:
     def draw(self, path: Path) -> None:
         """What there is to be seen."""
         from unlite.cost.plot import write_plot
-        from unlite.training.pareto import write_pareto
+        from unlite.training.judging.pareto import write_pareto
         from unlite.training.worth import worths
 
         if self.tuned:

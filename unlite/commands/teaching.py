@@ -25,7 +25,7 @@ SHOWN = 8
 def run(arguments: argparse.Namespace) -> Result:
     """Teach, judge, save; the model is written when all is done."""
     from converter import detectors
-    from unlite.training.features import STATE, clear
+    from unlite.training.lessons.features import STATE, clear
     from unlite.training.teaching import teach
 
     check_extra("train", "unlite finetune")

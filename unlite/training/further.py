@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from unlite.training.augment import Augmentation
-from unlite.training.features import FURTHER, Cache
-from unlite.training.lessons import Lessons
-from unlite.training.loop import Course, Trained, fit
-from unlite.training.placing import Placed
+from unlite.training.fitting.loop import Course, Trained, fit
+from unlite.training.lessons.augment import Augmentation
+from unlite.training.lessons.classes import Lessons
+from unlite.training.lessons.features import FURTHER, Cache
+from unlite.training.lessons.placing import Placed
 
 Progress = Callable[[str], None]
 # About how many rows there are, and of one picture at most.

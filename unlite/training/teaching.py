@@ -16,20 +16,21 @@ from converter.errors import BadData, BadPicture
 from parity.runners.runtimes import Array, Run
 from unlite.detection.images import load_picture
 from unlite.detection.pipeline import Detections, regressors_and_logits
-from unlite.training.agreement import Agreement, agree, find_all
-from unlite.training.augment import Augmentation, Augmenter, as_it_is
 from unlite.training.data import Dataset, Example, split
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Problem, Split
-from unlite.training.features import Cache, Form, Place, check_same, compute, in_threads
-from unlite.training.finetuning import Clock, counted
-from unlite.training.freezing import everything, trained
-from unlite.training.loop import Course, Trained, fit
-from unlite.training.losses import held_scores, smooth_l1
-from unlite.training.pairs import Pair
-from unlite.training.parts import Parts, cut
-from unlite.training.source import Source
-from unlite.training.targets import Objects
+from unlite.training.finetuning import Clock
+from unlite.training.fitting.loop import Course, Trained, fit
+from unlite.training.judging.agreement import Agreement, agree, find_all
+from unlite.training.lessons.augment import Augmentation, Augmenter, as_it_is
+from unlite.training.lessons.features import Cache, Form, Place, check_same, compute, in_threads
+from unlite.training.lessons.freezing import everything, trained
+from unlite.training.lessons.losses import held_scores, smooth_l1
+from unlite.training.lessons.pairs import Pair
+from unlite.training.lessons.parts import Parts, cut
+from unlite.training.lessons.source import Source
+from unlite.training.lessons.targets import Objects
+from unlite.training.settings import counted
 
 Progress = Callable[[str], None]
 # Variations of one picture at most: more of them teach little that is new.

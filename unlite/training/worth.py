@@ -8,9 +8,11 @@ from converter.detectors.table import Detector
 from converter.surgery.heads import Design
 from unlite.cost.verdict import Heads
 from unlite.training.data.records import Dataset
-from unlite.training.evaluate import Evaluation
-from unlite.training.finetuning import Finetuned, TrainingSettings, finetune
-from unlite.training.pareto import Worth
+from unlite.training.finetuning import finetune
+from unlite.training.judging.evaluate import Evaluation
+from unlite.training.judging.pareto import Worth
+from unlite.training.result import Finetuned
+from unlite.training.settings import TrainingSettings
 
 
 def train_designs(  # noqa: PLR0913, PLR0917 - what `finetune` takes, and which designs

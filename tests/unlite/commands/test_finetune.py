@@ -20,9 +20,10 @@ from converter.surgery.tower import Tower
 from tests.tools import models, tiny_run
 from tests.tools.commands import check_refused, document, output, run
 from tests.tools.lazy import keras
-from unlite.training.drawn_set import drawn_set
-from unlite.training.finetuning import TrainingSettings, finetune
-from unlite.training.loop import Course
+from unlite.training.drawn.sets import drawn_set
+from unlite.training.finetuning import finetune
+from unlite.training.fitting.loop import Course
+from unlite.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.one_setting
 
@@ -207,12 +208,12 @@ def test_a_disk_that_is_full(capsys: pytest.CaptureFixture[str], drawn: Path, mo
 
 
 def test_a_loss_that_is_none(capsys: pytest.CaptureFixture[str], drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import unlite.training.lessons
+    import unlite.training.lessons.classes
 
     def none(y: Any, logits: Any) -> Any:
         return keras.ops.sum(logits, axis=(1, 2)) * float("nan")
 
-    monkeypatch.setattr(unlite.training.lessons, "anchor_classification", none)
+    monkeypatch.setattr(unlite.training.lessons.classes, "anchor_classification", none)
     code, out, err = run(capsys, "finetune", NAME, "--data", str(drawn), "-o", "out.keras", *FEW)
     assert (code, out) == (2, "")
     assert "error: loss is nan after pass 1\nhint: a smaller learning_rate may help" in err

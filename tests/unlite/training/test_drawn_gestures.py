@@ -10,14 +10,17 @@ from parity.runners.runtimes import Array, Run
 from tests.tools.lazy import keras
 from tests.tools.models import path
 from unlite.detection.pipeline import detect
-from unlite.training.drawn_set import Drawn, drawn_set
-from unlite.training.evaluate import Evaluation
-from unlite.training.features import Cache
-from unlite.training.finetuning import Finetuned, TrainingSettings, finetune
-from unlite.training.judging import LEAST_SCORE, _judged
-from unlite.training.lessons import Lessons
-from unlite.training.loop import Course, fit
-from unlite.training.source import Source
+from unlite.training.data.records import Split
+from unlite.training.drawn.sets import Drawn, drawn_set
+from unlite.training.finetuning import finetune
+from unlite.training.fitting.loop import Course, fit
+from unlite.training.judging.evaluate import Evaluation
+from unlite.training.judging.judge import LEAST_SCORE, _judged
+from unlite.training.lessons.classes import Lessons
+from unlite.training.lessons.features import Cache
+from unlite.training.lessons.source import Source
+from unlite.training.result import Finetuned
+from unlite.training.settings import TrainingSettings
 
 # Once in CI: it trains for minutes, and its numbers are far from any kernel's roundings.
 pytestmark = [pytest.mark.parity, pytest.mark.one_setting]
@@ -26,7 +29,7 @@ GESTURES = ("open", "fist", "point", "victory", "thumbs_up", "ok", "call")
 PICTURES, PERSONS, COPIES, SEED = 128, 16, 2, 0
 LEARNED = 0.9  # 0.92 to 0.96 with several seeds
 BETTER = 0.15
-SIDES = ("train", "val")
+SIDES: tuple[Split, ...] = ("train", "val")
 
 
 def test_they_are_learned_and_not_from_any_features(tmp_path: Path) -> None:
@@ -52,14 +55,14 @@ def on_random_features(tuned: Finetuned, folder: Path) -> Evaluation:
     parts = (len(GESTURES), settings.design, settings.train, settings.tower)
     right, lessons = Lessons.of(source, *parts), Lessons.of(drawn_anew, *parts)
     placed = {side: [each for each in tuned.placing.placed if each.example.split == side] for side in SIDES}
-    caches = [
+    learned, checked = (
         Cache(
             lessons.rows(placed[side], copies, settings.augmentation, SEED).cache(folder / "random" / side).taken,
             right.rows(placed[side], copies, settings.augmentation, SEED).cache(folder / "run" / side).wanted,
         )
-        for side, copies in (("train", COPIES), ("val", 1))
-    ]
-    fit(lessons.parts.head, lessons.losses, *caches, settings.course, folder / "random")
+        for side, copies in zip(SIDES, (COPIES, 1), strict=True)
+    )
+    fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, folder / "random")
     run = with_boxes_of(source.make_run(), Source.of(lessons.parts.model, source.detector).make_run())
     patient = replace(source.detector, min_score=LEAST_SCORE)
     return _judged(lambda picture: detect(run, patient, picture).final, placed["val"], GESTURES, lambda _: None)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tools.commands import document, output
 from unlite.detection.images import load_picture
-from unlite.training.drawn_set import Drawn, drawn_set
+from unlite.training.drawn.sets import Drawn, drawn_set
 
 GESTURES = ("open", "point", "thumbs_up")
 PICTURES, UNSEEN = 36, 10  # of each gesture; the latter are of other people

@@ -1,0 +1,1 @@
+"""Sets of hands drawn by code."""

@@ -1,0 +1,1 @@
+"""What is to be learned from each picture, and what a frozen body says of it."""
