@@ -42,7 +42,7 @@ def test_only_the_new_layers_train(ends: Any, hidden: int, new: int) -> None:
     for variable in made.trainable_variables:
         variable.assign(np.ones(variable.shape))
     assert_bit_equal(model.get_weights(), before)
-    mean = keras_runner(keras.Model(model.inputs, model.get_layer("mean").output))([x])[0].sum()
+    mean = keras_runner(keras.Model(model.input, model.get_layer("mean").output))([x])[0].sum()
     expected = hidden * (mean + 1) + 1 if hidden else mean + 1
     np.testing.assert_allclose(keras_runner(made)([x])[0], [[expected] * 4], rtol=1e-5)
 
