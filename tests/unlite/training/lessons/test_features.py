@@ -11,6 +11,7 @@ import pytest
 
 from converter.errors import OutputNotWritten
 from unlite.training.lessons.features import (
+    LAST,
     SETTINGS,
     STATE,
     Form,
@@ -112,7 +113,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
 def test_other_settings_begin_anew(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert not check_same(folder, SAME)
-    for name in (STATE, "results.csv"):
+    for name in (STATE, "results.csv", LAST):
         (folder / name).touch()
     (folder / "train").mkdir()
     (folder / ".state-half").mkdir()
