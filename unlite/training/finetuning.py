@@ -17,7 +17,7 @@ from unlite.training.fitting.loop import Trained, fit
 from unlite.training.further import train_further
 from unlite.training.judging.judge import judge, judge_second_stage
 from unlite.training.lessons.classes import Lessons
-from unlite.training.lessons.features import check_folder, check_same, forget
+from unlite.training.lessons.features import LAST, check_folder, check_same, forget
 from unlite.training.lessons.parts import Parts
 from unlite.training.lessons.placing import Placed, Placing, place
 from unlite.training.lessons.regions import Regions
@@ -27,7 +27,6 @@ from unlite.training.settings import TWO_STAGE, Progress, TrainingSettings, coun
 
 # About how many rows there are without being told, and how many of one picture at least and at most.
 ROWS, FEWEST, MOST = 6000, 3, 16
-LAST = "last.keras"
 SHOWN = 12  # variations to look at
 
 

@@ -20,6 +20,7 @@ from tests.tools.labelled import LABELS, detector
 from tests.tools.lazy import architectures
 from tests.tools.networks import transferred
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
+from unlite.detection.drawn import DrawnHand, draw
 
 MINE = """
 [[detector]]
@@ -253,3 +254,9 @@ def test_second_stage_names_what_was_found(capsys: pytest.CaptureFixture[str]) -
     assert found[0]["score"] > 0.95
     given = ["--classifier", "1.keras", "--draw", "drawn.png"]
     output(capsys, "detect", "far_40.png", *given, says=["label  probability", "fist", "0.731"])
+
+
+def test_what_fills_the_picture_is_found_from_nearer(capsys: pytest.CaptureFixture[str]) -> None:
+    draw(200, 200, [DrawnHand(1.0, (0.5, 0.6))]).save("near.png")
+    found = [document(capsys, "detect", "near.png", *near)["pictures"][0]["detections"] for near in ([], ["--near"])]
+    assert [len(each) for each in found] == [0, 1]

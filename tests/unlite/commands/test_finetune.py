@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from PIL import Image
 
 from converter import zoo
 from converter.errors import UnliteError
-from converter.surgery.tower import Tower
 from tests.tools import models, tiny_run
 from tests.tools.commands import check_refused, document, output, run
 from tests.tools.lazy import keras
+from unlite.training.data import read_dataset
 from unlite.training.drawn.sets import drawn_set
+from unlite.training.finetuning import _identity as identity
 from unlite.training.finetuning import finetune
 from unlite.training.fitting.loop import Course
+from unlite.training.lessons.source import Source
 from unlite.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.one_setting
@@ -52,7 +55,12 @@ def test_trains_judges_and_writes(capsys: pytest.CaptureFixture[str], drawn: Pat
     made = document(capsys, "finetune", NAME, "--data", str(drawn), "-o", "out.keras", *FEW)
     assert made["labels"]["names"] == ["fist", "open"]
     assert left_over() == {"out.keras", "out-run"}
-    assert {path.name for path in Path("out-run").iterdir()} == {"report.html", "results.csv", "settings.json"}
+    assert {path.name for path in Path("out-run").iterdir()} == {
+        "last.keras",
+        "report.html",
+        "results.csv",
+        "settings.json",
+    }
     # What it has made can be tuned no further by this design, and says so before looking at a picture.
     again = ("out.keras", "--data", str(drawn), "-o", "again.keras")
     refused(capsys, *again, *FEW, says="out tells 2 classes apart already, and --design tower needs a detector of one")
@@ -221,14 +229,21 @@ def test_a_loss_that_is_none(capsys: pytest.CaptureFixture[str], drawn: Path, mo
     assert not Path("out-run/state.npz").exists()  # the next run starts without it
 
 
-def test_a_run_of_other_settings_is_not_gone_on_with(drawn: Path) -> None:
-    folder = Path("run")
-    told: list[str] = []
-    for epochs in (1, 2):
-        settings = TrainingSettings(tower=Tower(4, 1), copies=1, share=0.3, course=Course(epochs=epochs, batch=8))
-        made = finetune(zoo.find(NAME), drawn, settings, folder=folder, progress=told.append)
-        assert made.trained.epochs == epochs
-    assert sum(line.startswith("features of the pictures for train, 1/") for line in told) == 2
+def test_what_a_run_is_gone_on_with(drawn: Path) -> None:
+    """Only if nothing has changed that its features or its training depend on."""
+    source, dataset = Source.of(models.shared(NAME)), read_dataset(drawn)
+    first, *others = dataset.examples
+    said = replace(dataset, examples=(replace(first, annotations=()), *others))
+    right = identity(TrainingSettings(), source, dataset)
+    assert identity(TrainingSettings(course=Course(tensorboard=Path("logs"))), source, read_dataset(drawn)) == right
+    changed = [
+        identity(tiny_run.settings(3), source, dataset),
+        identity(TrainingSettings(seed=1), source, dataset),
+        identity(TrainingSettings(), source, said),
+        identity(TrainingSettings(), replace(source, detector=replace(source.detector, min_score=0.1)), dataset),
+        identity(TrainingSettings(), Source.of(models.shared("palm_detection_lite")), dataset),
+    ]
+    assert all(each != right for each in changed)
 
 
 @pytest.mark.parametrize(

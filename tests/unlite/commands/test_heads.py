@@ -9,6 +9,7 @@ import pytest
 from tests.tools.commands import check_refused, document, output, run
 from unlite.cost import measure as heads
 from unlite.cost.latency import Contender, Timings
+from unlite.training.drawn.sets import Drawn, drawn_set
 
 pytestmark = pytest.mark.one_setting
 
@@ -59,6 +60,49 @@ def test_missed_budget_and_slow_head(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.usefixtures("told")
 def test_missed_budget_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert not document(capsys, "heads", NAME, *FEW, "--budget", "1ms", exit_code=1)["ok"]
+
+
+@pytest.fixture
+def hands() -> None:
+    drawn_set(Path("hands"), 6, drawn=Drawn(("fist", "open"), persons=3, others=0.0), size=128)
+
+
+@pytest.mark.usefixtures("told", "hands")
+def test_worth_beside_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("--data", "hands", "--epochs", "1", "--design", "joint,two_stage", "--plot", "out.svg")
+    made = document(capsys, "heads", "palm_detection_full", *few)
+    rows = made["measured"]
+    assert [(row["design"], row["classes"]) for row in rows] == [("joint", 2), ("two_stage", 2)]
+    assert all(0 <= row[worth] <= 1 for row in rows for worth in ("map50", "accuracy"))
+    assert made["trained"]["joint"]["evaluation"]["map50"] == rows[0]["map50"]
+    second = made["trained"]["two_stage"]
+    assert second["own_scale"]["map50"] == rows[1]["map50"]
+    assert second["labels"]["names"] == ["fist", "open", "none"]
+    assert set(made["front"]) <= {"joint", "two_stage"}
+    # The second stage that was trained is what was measured: it costs as much as the detector.
+    assert rows[1]["expected_times_unchanged"] > 1.5
+    assert "mAP@0.5" in Path("out.svg").read_text()
+
+
+@pytest.mark.usefixtures("told", "hands")
+def test_worth_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("--data", "hands", "--epochs", "1", "--design", "joint")
+    output(
+        capsys, "heads", "palm_detection_full", *few, says=["mAP@0.5  accuracy", "For 2 classes in litert, take joint"]
+    )
+
+
+@pytest.mark.usefixtures("hands")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "hands", "--classes", "2"], "with --data there are as many as labels"),
+        (["--data", "hands", "--epochs", "0"], "0 trains nothing"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_data(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check_refused(capsys, "heads", "palm_detection_full", *arguments, message=message)
 
 
 @pytest.mark.parametrize(

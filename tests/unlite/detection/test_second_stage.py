@@ -13,7 +13,7 @@ from converter.detectors.table import Detector, find
 from converter.errors import BadDetector
 from fixtures.builder import Builder
 from tests.tools.lazy import keras
-from unlite.detection.finder import Named
+from unlite.detection.finder import Finder, Named
 from unlite.detection.landmarks import hand_region
 from unlite.detection.pipeline import Detections, Floats
 from unlite.detection.second_stage import SecondStage, cut_region, load_second_stage, region_of
@@ -68,6 +68,29 @@ def test_names_and_drops() -> None:
     assert [name.probability for name in names] == pytest.approx([0.6, 1.0])
     np.testing.assert_array_equal(kept.boxes_xywh, found.boxes_xywh[1:])
     assert stage(says, threshold=0.7)(picture, found)[1] == [Named("palm", 1.0)]
+
+
+def test_score_and_probability_count_together() -> None:
+    found = replace(detections((0.1, 0.4, 0.1, 0.2), (0.7, 0.4, 0.1, 0.2)), scores=np.array([0.9, 0.5], np.float32))
+    says = {-1.0: [0.0, np.log(3), 0.0]}  # fist, 0.6
+    assert len(stage(says, threshold=0.5)(PICTURE, found)[1]) == 1
+    assert len(stage(says, threshold=0.25)(PICTURE, found)[1]) == 2
+
+
+def test_of_two_regions_that_are_the_same_the_surer_one_is_kept() -> None:
+    found = replace(
+        detections((0.1, 0.4, 0.1, 0.2), (0.11, 0.4, 0.1, 0.2), (0.7, 0.4, 0.1, 0.2)),
+        scores=np.array([0.6, 0.9, 0.7], np.float32),
+    )
+    kept, names = stage({-1.0: [0.0, 1.0, 0.0]})(PICTURE, found)
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.7])
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(("threshold", "least"), [(None, 0.5), (0.8, 0.5), (0.3, 0.3)])
+def test_a_finder_leaves_to_the_second_stage_what_may_pass(threshold: float | None, least: float) -> None:
+    finder = Finder("", lambda _: [], replace(TINY, min_score=0.5))
+    assert stage({}, threshold).patient(finder).detector.min_score == least
 
 
 @pytest.mark.parametrize("nowhere", [(np.nan, 0, 0.1, 0.1), (0, 0, np.inf, 0.1), (0.1, 0.1, 0.0, 0.1)])

@@ -60,7 +60,7 @@ def on_random_features(tuned: Finetuned, folder: Path) -> Evaluation:
             lessons.rows(placed[side], copies, settings.augmentation, SEED).cache(folder / "random" / side).taken,
             right.rows(placed[side], copies, settings.augmentation, SEED).cache(folder / "run" / side).wanted,
         )
-        for side, copies in (("train", COPIES), ("val", 1))
+        for side, copies in zip(SIDES, (COPIES, 1), strict=True)
     )
     fit(lessons.parts.head, lessons.losses, learned, checked, settings.course, folder / "random")
     run = with_boxes_of(source.make_run(), Source.of(lessons.parts.model, source.detector).make_run())

@@ -103,7 +103,7 @@ def compute(
         done = _mapped(folder / "done.bin", (rows,), np.dtype(np.uint8))
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        needed = f"{rows * form.bytes / 1e9:.1f} GB for the features of {rows} pictures"
+        needed = f"{rows * form.bytes / 1e6:,.0f} MB for the features of {rows} pictures"
         raise OutputNotWritten(
             f"{folder} has no room: {error.strerror}", hint=f"{needed}; fewer variations (copies=…) need less"
         ) from None
@@ -154,6 +154,8 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
 # What training keeps beside the features, see `unlite.training.fitting.loop`, and what says how all that was made.
 STATE, RESULTS, SETTINGS = "state.npz", "results.csv", "settings.json"
 FURTHER = "further"  # the folder of what is trained after the classes, see `unlite.training.further`
+# The model after the last pass.
+LAST = "last.keras"
 
 
 def clear(folder: Path) -> None:
@@ -171,7 +173,7 @@ def forget(folder: Path) -> None:
     """Remove what a run has kept, and its folder if nothing else is in it."""
     clear(folder)
     shutil.rmtree(folder / FURTHER, ignore_errors=True)
-    for name in (RESULTS, SETTINGS):
+    for name in (RESULTS, SETTINGS, LAST):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()

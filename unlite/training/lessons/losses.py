@@ -46,7 +46,7 @@ def class_entropy(y_true: Any, logits: Any) -> Any:
         logits: [N, anchors, classes].
 
     Returns:
-        [N]: the sum over anchors, divided by the number of anchors that are about an object, at least 1.
+        [N], the sum over anchors, divided by the number of anchors that are about an object, at least 1.
     """
     from keras import ops
 
@@ -91,7 +91,7 @@ def held_scores(y_true: Any, logits: Any) -> Any:
         logits: [N, anchors, classes].
 
     Returns:
-        [N]: the sum over anchors, divided by the sum of the probabilities, at least 1.
+        [N], the sum over anchors, divided by the sum of the probabilities, at least 1.
     """
     from keras import ops
 
@@ -112,7 +112,7 @@ def smooth_l1(y_true: Any, y_pred: Any) -> Any:
         y_pred: [N, anchors, coordinates].
 
     Returns:
-        [N]: the mean over coordinates, over the anchors that count.
+        [N], the mean over coordinates, over the anchors that count.
     """
     from keras import ops
 

@@ -87,7 +87,7 @@ class Regions:
         """
         if NONE in labels:
             raise BadData(f"a label is called {NONE!r}, as is what is none of them", hint="give it another name")
-        if len(source.detector.keypoints) == PALM_KEYPOINTS:
+        if len(source.detector.keypoints) == PALM_KEYPOINTS and source.detector.range == (0.0, 1.0):
             model = classifier_on_features(converter.convert(zoo.fetch(HANDS)), len(labels) + 1)
             return cls(source, tuple(labels), HANDS, cut(model), progress)
         return cls(source, tuple(labels), "", cut(region_classifier(len(labels) + 1)), progress)

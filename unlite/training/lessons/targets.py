@@ -101,7 +101,7 @@ def assign(boxes_xywh: Floats, objects: Objects) -> tuple[NDArray[np.int16], NDA
         return classes, about
     corners = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
     overlaps = np.stack([intersection_over_union(box, corners) for box in objects.corners()])
-    overlaps = np.where(np.isfinite(overlaps) & (boxes_xywh[:, 2:] >= 0).all(axis=1), overlaps, 0)
+    overlaps = np.where(np.isfinite(overlaps), overlaps, 0)
     nearest, most = overlaps.argmax(axis=0), overlaps.max(axis=0)
     classes[most >= NEGATIVE] = IGNORED
     about[most >= POSITIVE] = nearest[most >= POSITIVE]

@@ -13,7 +13,7 @@ from parity.inputs import seeded_inputs
 from parity.runners.runtimes import LiteRT, keras_runner
 from tests.tools import models
 from tests.tools.lazy import keras, layers
-from unlite.training.fitting.loop import Course, fit
+from unlite.training.fitting.loop import Course, Trained, fit
 from unlite.training.lessons.classes import Lessons
 from unlite.training.lessons.features import RESULTS, STATE, Cache
 from unlite.training.lessons.losses import anchor_classification
@@ -66,7 +66,9 @@ def test_training_classes_leaves_boxes_bit_for_bit(name: str, design: Any, tmp_p
     assert not np.array_equal(rest_after[-1], rest_before[-1])  # something was learned
     if design == "gated":
         np.testing.assert_array_equal(rest_after[0], rest_before[0])
-    trained = {weight.path for weight in lessons.parts.head.trainable_weights}
+    trained = {
+        weight.path for layer in lessons.parts.head.layers if layer.trainable_weights for weight in layer.weights
+    }
     changed = {weight.path for weight in model.weights if not np.array_equal(np.array(weight), weights[weight.path])}
     assert changed
     assert changed <= trained
@@ -102,7 +104,9 @@ def small_rows(rows: int = 22) -> Cache:
     return Cache((taken,), (rng.integers(-2, CLASSES, (rows, 16, 1)).astype(np.int16),))
 
 
-def learn(folder: Path, course: Course, progress: Any = lambda _: None, rows: Cache | None = None) -> Any:
+def learn(
+    folder: Path, course: Course, progress: Any = lambda _: None, rows: Cache | None = None
+) -> tuple[Any, Trained]:
     head, rows = small_head(), rows or small_rows()
     return head, fit(head, [anchor_classification], rows, small_rows(6), course, folder, progress)
 
@@ -110,37 +114,40 @@ def learn(folder: Path, course: Course, progress: Any = lambda _: None, rows: Ca
 SMALL = Course(epochs=5, batch=4, learning_rate=0.05)
 
 
-def test_two_runs_end_alike_and_other_seeds_do_not(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in "abc"]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Trained]:
+    """What comes of it if nothing happens."""
+    return learn(tmp_path_factory.mktemp("whole"), SMALL)
+
+
+def test_two_runs_end_alike_and_other_seeds_do_not(whole: tuple[Any, Trained], tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "ab"]
     for folder in folders:
         folder.mkdir()
-    (_, first), (_, second) = learn(folders[0], SMALL), learn(folders[1], SMALL)
-    _, other = learn(folders[2], Course(epochs=5, batch=4, learning_rate=0.05, seed=1))
+    (_, first), (_, second) = whole, learn(folders[0], SMALL)
+    _, other = learn(folders[1], Course(epochs=5, batch=4, learning_rate=0.05, seed=1))
     for one, two in zip(first.last, second.last, strict=True):
         np.testing.assert_array_equal(one, two)
     assert not np.array_equal(first.last[0], other.last[0])
 
 
 @pytest.mark.parametrize("moment", ["pass 1/5, step 2/6", "pass 2/5, step 6/6", "pass 4/5, step 1/6"])
-def test_goes_on_where_it_was_interrupted(moment: str, tmp_path: Path) -> None:
-    for name in ("whole", "cut"):
-        (tmp_path / name).mkdir()
-    whole_head, whole = learn(tmp_path / "whole", SMALL)
-
+def test_goes_on_where_it_was_interrupted(moment: str, whole: tuple[Any, Trained], tmp_path: Path) -> None:
     def stop(line: str) -> None:
         if moment in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(tmp_path / "cut", SMALL, stop)
-    assert (tmp_path / "cut" / STATE).exists() == ("pass 1/" not in moment)
-    head, made = learn(tmp_path / "cut", SMALL)
-    for one, two in zip((*whole.last, *whole_head.get_weights()), (*made.last, *head.get_weights()), strict=True):
+        learn(tmp_path, SMALL, stop)
+    assert (tmp_path / STATE).exists() == ("pass 1/" not in moment)
+    head, made = learn(tmp_path, SMALL)
+    whole_head, right = whole
+    for one, two in zip((*right.last, *whole_head.get_weights()), (*made.last, *head.get_weights()), strict=True):
         np.testing.assert_array_equal(one, two)
-    assert (made.epochs, made.best) == (whole.epochs, whole.best)
-    assert [row["val_loss"] for row in made.rows] == [row["val_loss"] for row in whole.rows]
-    assert len((tmp_path / "cut" / RESULTS).read_text().splitlines()) == 6
-    again, still = learn(tmp_path / "cut", SMALL)  # it has ended: nothing is trained any more
+    assert (made.epochs, made.best) == (right.epochs, right.best)
+    assert [row["val_loss"] for row in made.rows] == [row["val_loss"] for row in right.rows]
+    assert len((tmp_path / RESULTS).read_text().splitlines()) == 6
+    again, still = learn(tmp_path, SMALL)  # it has ended: nothing is trained any more
     assert still.rows == made.rows
     np.testing.assert_array_equal(again.get_weights()[0], head.get_weights()[0])
 

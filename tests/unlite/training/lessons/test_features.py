@@ -11,6 +11,7 @@ import pytest
 
 from converter.errors import OutputNotWritten
 from unlite.training.lessons.features import (
+    LAST,
     SETTINGS,
     STATE,
     Form,
@@ -102,9 +103,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(
-        OutputNotWritten, match=r"has no room: No space left.*\n.*0\.0 GB for the features of 9 pictures"
-    ):
+    with pytest.raises(OutputNotWritten, match=r"has no room: No space left.*\n.*0 MB for the features of 9 pictures"):
         compute(Place(tmp_path / "train", 9, FORM), row, lambda: None)
     assert not list(tmp_path.iterdir())
 
@@ -112,7 +111,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
 def test_other_settings_begin_anew(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert not check_same(folder, SAME)
-    for name in (STATE, "results.csv"):
+    for name in (STATE, "results.csv", LAST):
         (folder / name).touch()
     (folder / "train").mkdir()
     (folder / ".state-half").mkdir()
