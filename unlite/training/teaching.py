@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +26,8 @@ from unlite.training.judging.agreement import Agreement, agree, find_all
 from unlite.training.lessons.augment import Augmentation, Augmenter, as_it_is
 from unlite.training.lessons.features import Cache, Form, Place, check_same, compute, in_threads
 from unlite.training.lessons.freezing import everything, trained
-from unlite.training.lessons.losses import held_scores, smooth_l1
+from unlite.training.lessons.hints import exchanged, hinted
+from unlite.training.lessons.losses import given, held_scores, smooth_l1
 from unlite.training.lessons.pairs import Pair
 from unlite.training.lessons.parts import Parts, cut
 from unlite.training.lessons.source import Source
@@ -141,8 +143,7 @@ def teach(  # noqa: PLR0913 - settings, by keyword
     """
     settings, clock = settings or TeachingSettings(), Clock()
     settings.check()
-    pair = Pair(Source.of(student), Source.of(teacher, detector))
-    pair.check()
+    pair = Pair.of(student, teacher, detector)
     dataset = split(_read(Path(pictures), progress), settings.share, settings.seed)
     sides = {name: [example.path for example in dataset.of(name)] for name in SIDES}
     clock("reading")
@@ -157,7 +158,7 @@ def teach(  # noqa: PLR0913 - settings, by keyword
         check_same(work, _identity(settings, pair, dataset))
         learned, checked = (lessons.cache(work, name, sides[name], progress) for name in SIDES)
         clock("inputs")
-        result = fit(parts.head, lessons.losses, learned, checked, settings.course, work, progress)
+        result = fit(lessons.head, lessons.losses, learned, checked, settings.course, work, progress)
         clock("training")
     repaired = Source(pair.student.name, parts.model, pair.student.detector)
     after = exam.judge(repaired)
@@ -203,8 +204,19 @@ class _Lessons:
 
     @property
     def losses(self) -> tuple[Any, ...]:
-        """One for each output."""
-        return (smooth_l1, held_scores)[:: self._order]
+        """One for each result of the head."""
+        return (*(smooth_l1, held_scores)[:: self._order], *([given] if self._hints else []))
+
+    @cached_property
+    def head(self) -> Any:
+        """What is trained."""
+        head = self.parts.head
+        return hinted(head, self.pair.teacher.model, self._hints) if self._hints else head
+
+    @cached_property
+    def _hints(self) -> tuple[str, ...]:
+        """Names of layers that the teacher gives hints on."""
+        return () if self.parts.body else exchanged(self.pair.student.model, self.pair.teacher.model)
 
     @property
     def _order(self) -> int:
@@ -228,7 +240,8 @@ class _Lessons:
             said = teacher([self.pair.seen(tensor, self.pair.teacher.detector)])
             wanted = self.pair.wanted(*regressors_and_logits(said, self.pair.teacher.detector))
             given = body([self.pair.widened(self.pair.seen(tensor, self.pair.student.detector))])
-            return [value[0] for value in given[: self.parts.taken]], list(wanted[:: self._order])
+            features = [value[0] for value in given[: self.parts.taken]]
+            return features, [*wanted[:: self._order], *([np.zeros(1, np.float32)] if self._hints else [])]
 
         def make_runs() -> tuple[Run, Run]:
             return self.parts.run_body(), self.pair.teacher.make_run()
@@ -248,7 +261,7 @@ class _Lessons:
         boxes = ((detector.boxes, detector.coordinates + 1), "float32")
         scores = ((detector.boxes, classes), "float16")
         taken = tuple(tuple(x.shape[1:]) for x in self.parts.head.inputs)
-        return Form(taken, (boxes, scores)[:: self._order])
+        return Form(taken, (*(boxes, scores)[:: self._order], *([((1,), "float16")] if self._hints else [])))
 
 
 def _read(folder: Path, progress: Progress) -> Dataset:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,28 +28,36 @@ class Pair:
     student: Source
     teacher: Source
 
-    def check(self) -> None:
-        """Check that the one can say what the other says.
+    @classmethod
+    def of(cls, student: Any, teacher: Any, detector: Detector | None = None) -> "Pair":
+        """Load both.
+
+        Args:
+            student: See `Source.of`.
+            teacher: As `student`.
+            detector: What the teacher's tensors mean; default: the known detector that has such tensors.
 
         Raises:
-            BadDetector: It cannot; the message says why.
+            BadDetector: One of them is none, or the one cannot say what the other says; the message says why.
+            UnliteError: One of them cannot be read or converted.
         """
+        loaded = Source.of(teacher, detector)
+        made = cls(Source.of(student, loaded.detector), loaded)
+        made._check()
+        return made
+
+    def _check(self) -> None:
         student, teacher = self.student.detector, self.teacher.detector
         names = f"{self.student.name} cannot learn from {self.teacher.name}"
         ends = [[int(x.shape[-1]) for x in source.model.outputs] for source in (self.student, self.teacher)]
-        if ends[0] != ends[1] or student.keypoints != teacher.keypoints:
+        if ends[0] != ends[1]:
             raise BadDetector(f"{names}: its outputs have {ends[0]} values at each anchor, and the teacher's {ends[1]}")
         if len(ends[0]) != 2:
             raise BadDetector(f"{names}: it has {len(ends[0])} outputs, expected boxes and logits")
-        cells = [[count for _, _, count in detector.grids] for detector in (student, teacher)]
-        if cells[0] != cells[1]:
-            raise BadDetector(f"{names}: it has {cells[0]} anchors in a cell of each feature map, not {cells[1]}")
         sizes = [f"{detector.height}×{detector.width}" for detector in (student, teacher)]
         if student.height * teacher.width != student.width * teacher.height:
             hint = "give it an input of the teacher's proportions"
             raise BadDetector(f"{names}: it sees pictures of {sizes[0]} pixels, the teacher {sizes[1]}", hint)
-        if student.range != teacher.range:
-            raise BadDetector(f"{names}: it takes values in {student.range}, the teacher in {teacher.range}")
         if self.channels < 3:
             raise BadDetector(f"{names}: it takes {self.channels} channels, and pictures have 3")
 

@@ -1,7 +1,7 @@
 """The detector that is trained: as a Keras model, and as something that runs fast."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ class Source:
 
         Args:
             given: A `.tflite` or `.keras` file, what `converter.read` returned, or a `keras.Model`.
-            detector: What its tensors mean; default: the known detector that has such tensors.
+            detector: What its tensors mean, perhaps at another size of the input; default: the known detector that has
+                such tensors.
 
         Raises:
             BadDetector: It is none.
@@ -57,7 +58,7 @@ class Source:
         shapes = [tuple(x.shape[1:]) for x in getattr(model, "outputs", None) or ()]
         if len(taken) != 1:
             raise BadDetector(f"{name} takes {len(taken)} inputs; a detector takes one picture")
-        found = detector or detectors.for_shapes(taken[0], shapes)
+        found = detectors.for_shapes(taken[0], shapes) if detector is None else _resized(detector, taken[0])
         check_outputs(shapes, found)
         return cls(name, model, found, file)
 
@@ -74,6 +75,13 @@ class Source:
         for value in self.model.get_weights():
             found = crc32(value.tobytes(), found)
         return found
+
+
+def _resized(detector: Detector, taken: tuple[int | None, ...]) -> Detector:
+    """A detector at the size of a model's input, where that has one."""
+    if len(taken) != 3 or None in taken:
+        return detector
+    return replace(detector, height=taken[0], width=taken[1])
 
 
 def litert_runner(model: Any, file: Model | None = None) -> Callable[[], Run]:
