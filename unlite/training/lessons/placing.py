@@ -30,7 +30,7 @@ BELIEVED = 0.1
 # From which score on something that nobody has labelled is left alone instead of being taught as nothing.
 DISTURBING = 0.3
 # A second box beside the best one makes a picture doubtful if it scores this share of it, and hardly overlaps it.
-RIVAL, APART = 0.5, 0.1
+RIVAL, APART = 0.7, 0.1
 # From which median on given boxes are the detector's own (intersection over union), or hold them (share inside).
 OVERLAPPING, HOLDING = 0.5, 0.7
 

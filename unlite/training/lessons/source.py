@@ -79,9 +79,8 @@ class Source:
 
 def _resized(detector: Detector, taken: tuple[int | None, ...]) -> Detector:
     """A detector at the size of a model's input, where that has one."""
-    if len(taken) != 3 or None in taken:
-        return detector
-    return replace(detector, height=taken[0], width=taken[1])
+    height, width = taken[:2] if len(taken) == 3 else (None, None)
+    return replace(detector, height=height, width=width) if height and width else detector
 
 
 def litert_runner(model: Any, file: Model | None = None) -> Callable[[], Run]:
