@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unlite.detection.finder import load_finder
     from unlite.training.finetuning import finetune
     from unlite.training.settings import TrainingSettings
+    from unlite.training.teaching import TeachingSettings, teach
 
 __all__ = [
     "Blueprint",
@@ -37,6 +38,7 @@ __all__ = [
     "Labels",
     "LayerSpec",
     "Model",
+    "TeachingSettings",
     "TrainingSettings",
     "UnliteError",
     "__version__",
@@ -53,7 +55,7 @@ __all__ += [
     "make_plan",
 ]
 __all__ += ["quantize", "read", "read_labels", "read_overrides", "replace_classes", "resize_input", "save"]
-__all__ += ["swap_activation", "transfer", "verify", "widen_input", "write"]
+__all__ += ["swap_activation", "teach", "transfer", "verify", "widen_input", "write"]
 # Where each name comes from.
 _HOMES = {
     "converter": "Blueprint Graph LayerSpec Model UnliteError __version__ blueprint convert load read save",
@@ -69,6 +71,7 @@ _HOMES = {
     "unlite.detection.finder": "load_finder",
     "unlite.training.finetuning": "finetune",
     "unlite.training.settings": "TrainingSettings",
+    "unlite.training.teaching": "TeachingSettings teach",
 }
 
 

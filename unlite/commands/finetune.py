@@ -41,12 +41,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--share", type=float, default=0.2, metavar="S", help=text)
     text = "what is never on both sides, e.g. a person: a regular expression on a picture's path"
     parser.add_argument("--group", metavar="REGEX", help=text)
-    text = "most passes (default: 6 to 30, fewer the more pictures there are)"
+    text = "most passes (default: 6 to 30, fewer the more pictures there are; teacher: 12)"
     parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
-    parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32)")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="the largest (default: 0.002)")
+    parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32; teacher: 8)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="the largest (default: 0.002; teacher: 0.001)")
     text = "channels of the tower (default: 128); half as many learn less, and cost a third"
     parser.add_argument("--width", type=int, metavar="N", help=text)
     text = "of split, variations and order (default: %(default)s)"

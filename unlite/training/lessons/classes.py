@@ -20,7 +20,7 @@ from unlite.detection.pipeline import Pixels, class_count, regressors_and_logits
 from unlite.training.lessons.augment import Augmentation, Augmenter, Seen, as_it_is
 from unlite.training.lessons.features import Cache, Form, Place, compute
 from unlite.training.lessons.freezing import everything, settled, trained
-from unlite.training.lessons.losses import anchor_classification, class_entropy, held_scores, smooth_l1
+from unlite.training.lessons.losses import anchor_classification, class_entropy, held_boxes, held_scores
 from unlite.training.lessons.parts import Parts, cut
 from unlite.training.lessons.placing import Placed
 from unlite.training.lessons.source import Source
@@ -73,7 +73,7 @@ class Lessons:
         kinds = tuple(_kind(place, boxes, count) for place in parts.trained)
         # Of three outputs, one says whether something is there: the classes need not.
         of_classes = class_entropy if count == 3 else anchor_classification
-        losses = {"boxes": smooth_l1, "objectness": held_scores, "classes": of_classes}
+        losses = {"boxes": held_boxes, "objectness": held_scores, "classes": of_classes}
         return cls(source, parts, tuple(losses[kind] for kind in kinds), kinds)
 
     def further(self, train: str) -> "Lessons":
@@ -199,7 +199,7 @@ def boxes_wanted(regressors: Array, logits: Array) -> Array:
 
 def probabilities(logits: Array) -> Array:
     """Of logits of any size."""
-    made: Array = (1 / (1 + np.exp(-np.clip(logits, -100, 100)))).astype(np.float32)
+    made: Array = (1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32)
     return made
 
 

@@ -12,6 +12,8 @@ FOCUS = 1.5  # how much less what is right already counts: Lin's gamma, who foun
 SMOOTHED = 0.1
 # Pixels of the input from which on a wrong place counts linearly.
 BEND = 1.0
+# What boxes that are held count beside classes.
+HOLD = 10.0
 
 
 def anchor_classification(y_true: Any, logits: Any, focus: float = FOCUS) -> Any:
@@ -102,6 +104,11 @@ def held_scores(y_true: Any, logits: Any) -> Any:
 def given(_: Any, loss: Any) -> Any:
     """What the model has computed itself, [N, 1], as [N]; nothing else is wanted."""
     return loss[:, 0]
+
+
+def held_boxes(y_true: Any, y_pred: Any) -> Any:
+    """`smooth_l1` that outweighs the classes: what is right already shall stay, and they would move it."""
+    return HOLD * smooth_l1(y_true, y_pred)
 
 
 def smooth_l1(y_true: Any, y_pred: Any) -> Any:

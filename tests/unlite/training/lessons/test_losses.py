@@ -158,3 +158,20 @@ def test_one_class_has_nothing_to_be_told_from() -> None:
     y, logits = classes_and_logits(1)
     assert not gradient(lambda x: losses.class_entropy(ops.convert_to_tensor(y), x), logits).any()
     assert gradient(lambda x: losses.anchor_classification(ops.convert_to_tensor(y), x), logits).any()
+
+
+def test_teacher_holds_scores() -> None:
+    rng = np.random.default_rng(0)
+    wanted, logits = rng.uniform(0, 1, (2, 5, 3)), rng.normal(0, 2, (2, 5, 3))
+    entropy = -(wanted * log_sigmoid(logits) + (1 - wanted) * log_sigmoid(-logits)).sum(axis=(1, 2))
+    right = entropy / np.maximum(wanted.sum(axis=(1, 2)), 1)
+    y = ops.convert_to_tensor(wanted.astype(np.float32))
+
+    def loss(x: Any) -> Any:
+        return losses.held_scores(y, x)
+
+    made = loss(ops.convert_to_tensor(logits.astype(np.float32)))
+    np.testing.assert_allclose(ops.convert_to_numpy(made), right, rtol=1e-5)
+    exact = np.log(wanted / (1 - wanted)).astype(np.float32)  # at what is wanted there is nothing to gain
+    np.testing.assert_allclose(gradient(loss, exact), 0, atol=1e-6)
+    assert np.isfinite(ops.convert_to_numpy(loss(ops.convert_to_tensor(np.full_like(exact, LARGE))))).all()
