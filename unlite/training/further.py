@@ -18,7 +18,7 @@ Progress = Callable[[str], None]
 # About how many rows there are, and of one picture at most.
 ROWS, MOST = 400, 16
 # How often they are looked at, how many at once, and how much slower it learns.
-PASSES, BATCH, SLOWER = 4, 8, 200
+PASSES, BATCH, SLOWER = 4, 8, 600
 
 
 def train_further(  # noqa: PLR0913, PLR0917 - lessons, pictures, and how

@@ -13,6 +13,8 @@ from unlite.detection.finder import Finder, load_finder
 from unlite.detection.gestures import GESTURES
 from unlite.detection.pipeline import Floats, Pixels, intersection_over_union
 
+pytestmark = pytest.mark.one_setting
+
 # Golden files and benchmarks depend on every pixel of a plain call.
 PLAIN = "b9fcf82633b3400c1c3b73c4cbd5b2d4444723b232f68e2459ce3899499c91c0"
 SIZE, SCALES, DEGREES = 192, (0.35, 0.5, 0.65), (-30, 0, 30)

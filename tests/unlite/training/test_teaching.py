@@ -15,6 +15,8 @@ from unlite.training.drawn.sets import Drawn, drawn_set
 from unlite.training.fitting.loop import Course
 from unlite.training.teaching import TeachingSettings, teach
 
+pytestmark = pytest.mark.one_setting
+
 COURSE = Course(epochs=6, batch=8, learning_rate=5e-3, weight_decay=0)
 
 

@@ -9,6 +9,8 @@ from tests.tools.commands import document, output
 from unlite.detection.images import load_picture
 from unlite.training.drawn.sets import Drawn, drawn_set
 
+pytestmark = pytest.mark.one_setting
+
 GESTURES = ("open", "point", "thumbs_up")
 PICTURES, UNSEEN = 36, 10  # of each gesture; the latter are of other people
 # Far more than chance, and less than what it learns with any seed.

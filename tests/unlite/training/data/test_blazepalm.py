@@ -8,6 +8,8 @@ import pytest
 from tests.unlite.training.data.sets import box, by_name, picture, problems, text, written
 from unlite.training.data import read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 POINTS = [[number / 10, 0.5] for number in range(7)]
 PALM: dict[str, Any] = {"label": "palm", "bounding_box": [0.1, 0.1, 0.6, 0.6], "key_points": POINTS}
 

@@ -9,6 +9,8 @@ from converter.errors import BadData
 from tests.unlite.training.data.sets import box, by_name, coco, picture, problems, text, written
 from unlite.training.data import read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 FIST: dict[str, Any] = {"id": 1, "image_id": 1, "category_id": 5, "bbox": [20, 10, 100, 50]}
 
 

@@ -10,6 +10,8 @@ import pytest
 from unlite.detection.drawn import DrawnHand, draw
 from unlite.training.data import Annotation, Example, near_copies
 
+pytestmark = pytest.mark.one_setting
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 

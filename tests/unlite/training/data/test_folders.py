@@ -8,6 +8,8 @@ from converter.errors import BadData
 from tests.unlite.training.data.sets import by_name, picture, problems, text
 from unlite.training.data import Annotation, read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 
 @pytest.mark.parametrize("nothing", ["none", "None", "background", "nothing", "negative", "negatives"])
 def test_folders_are_labels_and_some_are_none(tmp_path: Path, nothing: str) -> None:

@@ -8,6 +8,8 @@ from converter.errors import BadData
 from tests.unlite.training.data.sets import by_name, coco, picture, problems, text
 from unlite.training.data import Annotation, read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 
 @pytest.fixture
 def three(tmp_path: Path) -> Path:

@@ -13,6 +13,8 @@ from tests.unlite.training.data.test_copies import hands, saved
 from unlite.detection.drawn import draw
 from unlite.training.data import Annotation, Dataset, Example, Problem, Split, split, splitting
 
+pytestmark = pytest.mark.one_setting
+
 
 def dataset(root: Path, names: Iterable[str]) -> Dataset:
     """Files that need not exist: `label/group/name`, or `label/name`; "none" is no label."""

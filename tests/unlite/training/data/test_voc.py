@@ -8,6 +8,8 @@ from PIL import Image
 from tests.unlite.training.data.sets import box, by_name, picture, problems, text, voc
 from unlite.training.data import read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 
 def test_xml_beside_pictures(tmp_path: Path) -> None:
     for name in ("a", "b"):

@@ -8,6 +8,8 @@ from converter.errors import BadData
 from tests.unlite.training.data.sets import box, by_name, picture, problems, text
 from unlite.training.data import read_dataset
 
+pytestmark = pytest.mark.one_setting
+
 YAML = "train: images/train\nval: images/val\nnames: [fist, palm]\n"
 FIST = "0 0.35 0.35 0.5 0.5"
 

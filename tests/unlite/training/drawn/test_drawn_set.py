@@ -19,6 +19,8 @@ from unlite.detection.gestures import GESTURES
 from unlite.detection.pipeline import intersection_over_union
 from unlite.training.drawn.sets import COCO, NONE, Drawn, DrawnPicture, Studio, drawn_set
 
+pytestmark = pytest.mark.one_setting
+
 TWO = Drawn(("fist", "ok"), persons=3, others=0.5, coco=True)
 EACH = 12
 FOUND = 0.8  # of these few, at the picture's own scale

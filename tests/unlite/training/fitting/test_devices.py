@@ -11,7 +11,10 @@ import pytest
 
 from unlite.training.fitting.devices import devices
 
-pytestmark = pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "torch", reason="Keras trains on one device there")
+pytestmark = [
+    pytest.mark.one_setting,
+    pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "torch", reason="Keras trains on one device there"),
+]
 
 SCRIPT = """
 import json, os, sys, tempfile

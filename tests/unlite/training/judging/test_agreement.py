@@ -6,6 +6,8 @@ import pytest
 from unlite.detection.pipeline import Detections
 from unlite.training.judging.agreement import Agreement, agree
 
+pytestmark = pytest.mark.one_setting
+
 BOX, NEAR, FAR = (0.1, 0.1, 0.4, 0.4), (0.15, 0.1, 0.4, 0.4), (0.5, 0.5, 0.4, 0.4)
 
 

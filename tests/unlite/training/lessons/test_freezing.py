@@ -1,11 +1,14 @@
 """Which layers train."""
 
 import numpy as np
+import pytest
 
 from converter.layers.shaping import Offset, Scale
 from tests.tools.lazy import keras, layers
 from unlite.training.lessons.freezing import everything, trained
 from unlite.training.lessons.parts import cut
+
+pytestmark = pytest.mark.one_setting
 
 
 def test_everything_but_constants_and_statistics() -> None:

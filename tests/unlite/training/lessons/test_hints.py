@@ -1,6 +1,7 @@
 """Hints from inside a teacher."""
 
 import numpy as np
+import pytest
 
 from converter.surgery.activations import swap_activation
 from converter.surgery.inputs import resize_input
@@ -9,6 +10,8 @@ from tests.tools.lazy import keras
 from tests.tools.tiny_detector import SIDE, tiny_detector
 from unlite.training.lessons.hints import WEIGHT, exchanged, hinted
 from unlite.training.lessons.parts import cut
+
+pytestmark = pytest.mark.one_setting
 
 
 def test_hints_are_on_what_goes_into_exchanged_layers() -> None:

@@ -13,6 +13,8 @@ from tests.tools.tiny_detector import SIDE, TINY, tiny_detector
 from unlite.training.lessons.pairs import Pair
 from unlite.training.lessons.targets import decode_boxes
 
+pytestmark = pytest.mark.one_setting
+
 
 def pair_of(height: int = SIDE, width: int = SIDE) -> Pair:
     teacher = tiny_detector()
