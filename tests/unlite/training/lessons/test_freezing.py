@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from converter.layers.shaping import Offset, Scale
 from tests.tools.lazy import keras, layers
 from unlite.training.lessons.freezing import everything, trained
 from unlite.training.lessons.parts import cut
@@ -12,6 +11,8 @@ pytestmark = pytest.mark.one_setting
 
 
 def test_everything_but_constants_and_statistics() -> None:
+    from converter.layers.shaping import Offset, Scale
+
     x = inputs = keras.Input((4, 4, 3), name="x")
     x = Scale((1,), trainable=False, name="to_bytes")(x)
     x = layers.Conv2D(2, 1, name="conv", trainable=False)(x)
