@@ -58,19 +58,16 @@ def test_wrong_names_are_noticed() -> None:
             check([wrong] * len(pictures), pictures)
 
 
-def test_detect_names_them(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.mediapipe
+def test_detect_and_mediapipe_name_them(capsys: pytest.CaptureFixture[str]) -> None:
+    from fixtures.mediapipe_graphs import run_labelled
+    from unlite.detection.finder import load_finder
+
     unseen = make_detector(capsys)
     found = document(capsys, "detect", *map(str, unseen), "--model", "gestures.tflite")
     assert found["labels"]["names"] == list(GESTURES)
     check([[each["label"] for each in picture["detections"]] for picture in found["pictures"]], unseen)
 
-
-@pytest.mark.mediapipe
-def test_mediapipe_names_them(capsys: pytest.CaptureFixture[str]) -> None:
-    from fixtures.mediapipe_graphs import run_labelled
-    from unlite.detection.finder import load_finder
-
-    unseen = make_detector(capsys)
     config, finder = Path("gestures.pbtxt").read_text("utf-8"), load_finder(Path("gestures.tflite"))
     named = []
     for path in unseen:
