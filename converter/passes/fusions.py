@@ -51,29 +51,43 @@ def join(first: Node, second: Node) -> Node | None:
 def fuse(nodes: Iterable[Node], ends: Iterable[Value]) -> list[Node]:
     """Join all nodes that are one step.
 
+    Zeros around a picture that several kernels read become part of each, as they are where only one reads them:
+    which of the two it is depends on the rest of the network, not on the step.
+
     Args:
         nodes: In execution order.
         ends: Values that are read from outside.
     """
-    nodes = list(nodes)
-    readers: dict[Value, int] = dict.fromkeys(ends, 1)
-    for value in (value for node in nodes for value in node.inputs):
-        readers[value] = readers.get(value, 0) + 1
-    kept: list[Node] = []
-    places: dict[Value, int] = {}  # value → where the node that computes it is
+    nodes, ends = list(nodes), set(ends)
+    readers: dict[Value, list[Node]] = {}
     for node in nodes:
-        place = places.get(node.inputs[0]) if len(node.inputs) == 1 else None
-        made = join(kept[place], node) if place is not None and readers[node.inputs[0]] == 1 else None
-        if made and place is not None:
-            kept[place] = made
-        else:
-            kept.append(node)
-            place = len(kept) - 1
-        places[node.outputs[0]] = place
-    return kept
+        for value in dict.fromkeys(node.inputs):
+            readers.setdefault(value, []).append(node)
+
+    def only_for(maker: Node, value: Value) -> bool:
+        """Whether nothing is left that would need the value by itself."""
+        reading = readers[value]
+        return value not in ends and (
+            len(reading) == 1 or all(len(node.inputs) == 1 and _padding(maker, node) for node in reading)
+        )
+
+    kept: dict[Value, Node] = {}  # by the first of its results
+    taken: set[Value] = set()
+    for node in nodes:
+        made = None
+        for value in node.inputs if len(node.inputs) == 1 else ():
+            maker = kept.get(value)
+            made = join(maker, node) if maker and only_for(maker, value) else None
+            taken |= {value} if made else set()
+        kept[node.outputs[0]] = made or node
+    return [node for value, node in kept.items() if value not in taken]
 
 
 def unfuse(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The opposite of `fuse`: the layers' own nodes, as they were."""
+    """The opposite of `fuse`: the layers' own nodes, as they were, each once."""
+    return iter(dict.fromkeys(_apart(nodes)))
+
+
+def _apart(nodes: Iterable[Node]) -> Iterator[Node]:
     for node in nodes:
-        yield from unfuse(node.joined) if node.joined else (node,)
+        yield from _apart(node.joined) if node.joined else (node,)

@@ -18,10 +18,14 @@ class Assembly(Editable):
 
     Args:
         data: The file; None begins an empty one.
+
+    Attributes:
+        padded: Tensor, and zeros around it → the tensor that has both.
     """
 
     def __init__(self, data: memoryview | None) -> None:
         super().__init__(data)
+        self.padded: dict[tuple[int, Any], int] = {}
         self._codes: dict[str, int] = {}
         for number, code in enumerate(self.model.operatorCodes):
             if not code.customCode:

@@ -7,7 +7,7 @@ from converter.match.audit import Finding
 from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops import records
-from converter.ops.forms import Node
+from converter.ops.forms import Node, Value
 from converter.passes.fusions import unfuse
 
 
@@ -31,6 +31,7 @@ class Comparison:
         wrong |= {m.node for m in matching.matches if not (m.ours and m.theirs)}
         bad = {pair.ours for pair in pairs if wrong & {pair.ours, pair.theirs} or self._is_moved(pair)}
         bad |= set(ours.nodes) - {pair.ours for pair in pairs}
+        bad |= self._parted(pairs)
         while True:
             self.dropped = self._close(bad)
             self.kept = [pair for pair in pairs if pair.ours not in bad]
@@ -53,10 +54,28 @@ class Comparison:
         states_size = records.operator(pair.ours.origin.op.kind).states_size
         return not is_same and (len(self.ops_of(pair.ours)) > 1 or states_size)
 
+    @staticmethod
+    def _parted(pairs: Sequence[Pair[Node]]) -> set[Node]:
+        """Nodes that read the same zeros around a picture in the file, and different pictures in the model."""
+        read: dict[Node, set[Value]] = {}
+        for pair in pairs:
+            for pad in _pads(pair.ours):
+                read.setdefault(pad, set()).update(pair.theirs.inputs)
+        return {pair.ours for pair in pairs if any(len(read[pad]) > 1 for pad in _pads(pair.ours))}
+
     def _close(self, bad: set[Node]) -> set[int]:
-        """Nodes that share an operator with a bad one are bad as well; gives the operators."""
+        """Nodes that share an operator with a bad one are bad as well; gives the operators.
+
+        Zeros that several kernels read are an operator of their own, and stay for those that stay.
+        """
         while True:
-            dropped = {op for node in self.ours.nodes if node in bad for op in self.ops_of(node)}
+            good = [node for node in self.ours.nodes if node not in bad]
+            shared = {pad for node in good for pad in _pads(node)}
+            dropped = {
+                part.origin.op.index
+                for part in unfuse(node for node in self.ours.nodes if node in bad)
+                if part not in shared
+            }
             more = {node for node in self.ours.nodes if node not in bad and dropped & self.ops_of(node)}
             if not more:
                 return dropped
@@ -106,3 +125,8 @@ class Comparison:
                 touched.update(node.outputs)
         outputs = ((ends.ours, ends.theirs) for ends in self.matching.outputs)
         return [left.name for left, right in outputs if right and right.value not in touched]
+
+
+def _pads(node: Node) -> list[Node]:
+    """Zeros around a picture that a node has taken over."""
+    return [part for part in unfuse(node.joined) if part.kind == "pad"]

@@ -84,9 +84,16 @@ class Emission:
         if mode is None and not pads_apart:
             raise self.unknown(f"with padding {pads}")
         if mode is None:
-            extents = [(n or 0) + sum(pad) for n, pad in zip(shape[:2], pads, strict=True)]
-            x = self.between("PAD", (*extents, shape[2]), x, self.ints(((0, 0), *pads, (0, 0)), "paddings"))
+            x = self._padded(x, shape, pads)
         return x, options | {"padding": (mode or "valid").upper()}
+
+    def _padded(self, x: int, shape: Shape, pads: Sequence[Sequence[int]]) -> int:
+        """Add zeros around an operand, once for all that read it."""
+        known, key = self.file.padded, (x, tuple(map(tuple, pads)))
+        if key not in known:
+            extents = [(n or 0) + sum(pad) for n, pad in zip(shape[:2], pads, strict=True)]
+            known[key] = self.between("PAD", (*extents, shape[2]), x, self.ints(((0, 0), *pads, (0, 0)), "paddings"))
+        return known[key]
 
     def bias(self, channels: int) -> int:
         """The bias; zeros where the layer has none, since some kernels want one."""

@@ -1,6 +1,7 @@
 """Two nodes that are one step: joined, taken apart as they were, and joined again."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,19 @@ def test_two_are_one_and_two_again(fusion: str) -> None:
 )
 def test_two_that_stay_two(nodes: list[Node]) -> None:
     assert fuse(nodes, [Value(2)]) == nodes
+
+
+def test_zeros_that_several_kernels_read_are_part_of_each() -> None:
+    pad, one, two = *chain(("pad", PADS), ("conv", KERNEL)), chain(("pad", PADS), ("depthwise", KERNEL))[1]
+    two = replace(two, outputs=(Value(3),))
+    made = fuse([pad, one, two], [Value(2), Value(3)])
+    assert [(node.kind, node.config, node.inputs) for node in made] == [
+        ("conv", PADDED, (Value(0),)),
+        ("depthwise", PADDED, (Value(0),)),
+    ]
+    assert list(unfuse(made)) == [pad, one, two]
+    other = replace(two, kind="max_pool")
+    assert fuse([pad, one, other], [Value(2), Value(3)]) == [pad, one, other]
 
 
 def test_network_taken_apart_and_joined_again_is_the_same() -> None:

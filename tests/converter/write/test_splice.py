@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import converter
@@ -160,6 +161,45 @@ def test_a_layer_that_stays_but_reads_what_no_tensor_holds() -> None:
     end = again(old.get_layer("last"), layers.ReLU()(before))
     model = keras.Model(old.inputs, [layers.Add(name="sum")([before, new]), end])
     assert_agrees(write(file, model, allow_changes=True), model)
+
+
+def padded() -> Model:
+    """A ReLU, zeros around it, and two heads that read them."""
+    b, shape, kernel = Builder(), (1, 6, 5, 4), (2, 3, 3, 4)
+    x = b.op("RELU", [b.input(shape, "x")], [shape], ["relu"])[0]
+    pads = b.constant(np.array([[0, 0], [1, 0], [0, 1], [0, 0]], np.int32), "pads")
+    x = b.op("PAD", [x, pads], [(1, 7, 6, 4)], ["pad"])[0]
+
+    def conv(name: str) -> int:
+        settings = {"padding": 1, "strideW": 1, "strideH": 1}
+        return b.op("CONV_2D", [x, *b.weights(name, kernel, (2,))], [(1, 5, 4, 2)], [name], **settings)[0]
+
+    return converter.read(b.build([conv("left"), conv("right")]))
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        # one of the two that read the zeros goes: they stay for the other
+        (lambda x, old: [old["left"].output, head("right")(x)], ["RELU", "PAD", "CONV_2D", "CONV_2D"]),
+        # another zero for one of them: each its own
+        (
+            lambda x, old: [old["left"].output, again(old["right"], old["pad"](layers.ReLU(name="new")(x)))],
+            ["RELU", "PAD", "CONV_2D", "RELU", "PAD", "CONV_2D"],
+        ),
+    ],
+)
+def test_zeros_that_two_read(change: Any, kinds: list[str]) -> None:
+    file = padded()
+    model = changed(file, change)
+    data = write(file, model, allow_changes=True)
+    assert sorted(op.kind for op in converter.read(data).graph.ops) == sorted(kinds)
+    assert_agrees(data, model)
+
+
+def test_zeros_that_two_read_are_written_once() -> None:
+    model = converter.convert(padded())
+    assert [op.kind for op in converter.read(write(None, model)).graph.ops] == ["RELU", "PAD", "CONV_2D", "CONV_2D"]
 
 
 def test_file_that_takes_several_inputs_at_a_time() -> None:
