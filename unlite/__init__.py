@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from parity import assert_parity, layers, verify
     from unlite.detection.finder import load_finder
     from unlite.training.finetuning import finetune
-    from unlite.training.settings import TrainingSettings
-    from unlite.training.teaching import TeachingSettings, teach
+    from unlite.training.settings import TeachingSettings, TrainingSettings
+    from unlite.training.teaching import teach
 
 __all__ = [
     "Blueprint",
@@ -70,8 +70,8 @@ _HOMES = {
     "parity": "assert_parity layers verify",
     "unlite.detection.finder": "load_finder",
     "unlite.training.finetuning": "finetune",
-    "unlite.training.settings": "TrainingSettings",
-    "unlite.training.teaching": "TeachingSettings teach",
+    "unlite.training.settings": "TeachingSettings TrainingSettings",
+    "unlite.training.teaching": "teach",
 }
 
 

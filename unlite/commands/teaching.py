@@ -15,7 +15,8 @@ from unlite.commands.frame import Result, find, given, tell, working
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlite.training.teaching import Taught, TeachingSettings
+    from unlite.training.result import Taught
+    from unlite.training.settings import TeachingSettings
 
 # Options that are about labels, of which a teacher needs none.
 ABOUT_LABELS = ("design", "train", "labels", "group", "copies", "width")
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> Result:
 
 
 def _settings(arguments: argparse.Namespace) -> "TeachingSettings":
-    from unlite.training.teaching import TeachingSettings
+    from unlite.training.settings import TeachingSettings
 
     usual = TeachingSettings()
     course = replace(usual.course, **given(arguments, "epochs", "batch", "learning_rate", "seed", "tensorboard"))

@@ -9,6 +9,7 @@ from unlite.detection.images import load_picture
 from unlite.detection.second_stage import NONE
 from unlite.training.data.records import Dataset, Problem, Split
 from unlite.training.fitting.loop import Trained
+from unlite.training.judging.agreement import Agreement
 from unlite.training.judging.evaluate import Evaluation
 from unlite.training.judging.report import Report
 from unlite.training.lessons.augment import Seen, drawn
@@ -120,3 +121,45 @@ def report(tuned: Finetuned, command: str = "") -> Report:
         picture=lambda place: load_picture(tuned.judged[place].example.path),
         names=[str(each.example.path) for each in tuned.judged],
     )
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came of it.
+
+    Attributes:
+        name: What the teacher is called.
+        model: The student, repaired: a `keras.Model` of its own.
+        detector: What its tensors mean.
+        pictures: How many were learned from, and how many were held out.
+        problems: Pictures that were left out.
+        before: How much of what the teacher finds in held-out pictures the student found.
+        after: How much it finds now.
+        trained: Pass by pass.
+        seconds: Stage → how long it took.
+    """
+
+    name: str
+    model: Any
+    detector: Detector
+    pictures: tuple[int, int]
+    problems: tuple[Problem, ...]
+    before: Agreement
+    after: Agreement
+    trained: Trained
+    seconds: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "teacher": self.name,
+            "pictures": self.pictures[0],
+            "held_out": self.pictures[1],
+            "problems": [str(problem) for problem in self.problems],
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
+            "epochs": self.trained.epochs,
+            "best_epoch": self.trained.best,
+            "history": list(self.trained.rows),
+            "seconds": self.seconds,
+        }

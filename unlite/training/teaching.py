@@ -1,8 +1,8 @@
 """A changed detector learns to do again what its original does, from pictures that nobody has labelled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,9 +21,9 @@ from unlite.training.data import Dataset, Example, split
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Problem, Split
 from unlite.training.finetuning import Clock
-from unlite.training.fitting.loop import Course, Trained, fit
+from unlite.training.fitting.loop import fit
 from unlite.training.judging.agreement import Agreement, agree, find_all
-from unlite.training.lessons.augment import Augmentation, Augmenter, as_it_is
+from unlite.training.lessons.augment import Augmenter, as_it_is
 from unlite.training.lessons.features import Cache, Form, Place, check_folder, check_same, compute, in_threads
 from unlite.training.lessons.freezing import everything, trained
 from unlite.training.lessons.hints import exchanged, hinted
@@ -32,86 +32,12 @@ from unlite.training.lessons.pairs import Pair
 from unlite.training.lessons.parts import Parts, cut
 from unlite.training.lessons.source import Source
 from unlite.training.lessons.targets import Objects
-from unlite.training.settings import counted
+from unlite.training.result import Taught
+from unlite.training.settings import Progress, TeachingSettings, counted
 
-Progress = Callable[[str], None]
 # Variations of one picture at most: more of them teach little that is new.
 MOST = 8
 SIDES: tuple[Split, Split] = ("train", "val")
-
-
-@dataclass(frozen=True, slots=True)
-class TeachingSettings:
-    """How a teacher teaches.
-
-    Attributes:
-        rows: About how many variations of pictures there are in all. Every layer trains, in Keras: each takes about a
-            sixth of a second in each pass, on two cores.
-        share: How many of the pictures are held out.
-        augmentation: How far pictures vary.
-        course: How long to train, and how fast.
-        seed: Of the split, the variations and the order.
-    """
-
-    rows: int = 400
-    share: float = 0.2
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    course: Course = field(default_factory=lambda: Course(epochs=12, batch=8, learning_rate=1e-3, weight_decay=0))
-    seed: int = 0
-
-    def check(self) -> None:
-        """Check that they make sense.
-
-        Raises:
-            BadData: One does not.
-        """
-        if self.rows < 1:
-            raise BadData(f"rows={self.rows} teach nothing", hint="400 is usual")
-        if not 0 < self.share < 1:
-            raise BadData(f"share={self.share} of the pictures cannot be held out", hint="0.2 is usual")
-        self.course.check()
-
-
-@dataclass(frozen=True)
-class Taught:
-    """What came of it.
-
-    Attributes:
-        name: What the teacher is called.
-        model: The student, repaired: a `keras.Model` of its own.
-        detector: What its tensors mean.
-        pictures: How many were learned from, and how many were held out.
-        problems: Pictures that were left out.
-        before: How much of what the teacher finds in held-out pictures the student found.
-        after: How much it finds now.
-        trained: Pass by pass.
-        seconds: Stage → how long it took.
-    """
-
-    name: str
-    model: Any
-    detector: Detector
-    pictures: tuple[int, int]
-    problems: tuple[Problem, ...]
-    before: Agreement
-    after: Agreement
-    trained: Trained
-    seconds: dict[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "teacher": self.name,
-            "pictures": self.pictures[0],
-            "held_out": self.pictures[1],
-            "problems": [str(problem) for problem in self.problems],
-            "before": self.before.as_dict(),
-            "after": self.after.as_dict(),
-            "epochs": self.trained.epochs,
-            "best_epoch": self.trained.best,
-            "history": list(self.trained.rows),
-            "seconds": self.seconds,
-        }
 
 
 def teach(  # noqa: PLR0913 - settings, by keyword

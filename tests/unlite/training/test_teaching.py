@@ -13,7 +13,8 @@ from tests.tools.commands import check_refused
 from tests.tools.tiny_detector import SIDE, TINY, tiny_detector
 from unlite.training.drawn.sets import Drawn, drawn_set
 from unlite.training.fitting.loop import Course
-from unlite.training.teaching import TeachingSettings, teach
+from unlite.training.settings import TeachingSettings
+from unlite.training.teaching import teach
 
 pytestmark = pytest.mark.one_setting
 
