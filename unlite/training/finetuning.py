@@ -15,6 +15,7 @@ from unlite.training.data import read_dataset, split
 from unlite.training.data.records import Dataset, Split
 from unlite.training.fitting.loop import Trained, fit
 from unlite.training.further import train_further
+from unlite.training.judging.evaluate import Evaluation
 from unlite.training.judging.judge import judge, judge_second_stage
 from unlite.training.lessons.classes import Lessons
 from unlite.training.lessons.features import LAST, check_folder, check_same, forget
@@ -99,17 +100,13 @@ def finetune(  # noqa: PLR0913 - settings, by keyword
             clock(f"training {settings.train}")
         if folder:
             _keep_last(lessons.parts, trained, folder / LAST)
-    made, judged, own_scale = lessons.parts.model, sides["test"] or sides["val"], None
-    if isinstance(lessons, Regions):
-        evaluation, own_scale = judge_second_stage(lessons, judged, progress)
-    else:
-        evaluation = judge(made, source.detector, judged, dataset.labels, progress)
+    evaluation, own_scale = _judge(lessons, source, sides, dataset, progress)
     clock("judging")
     tuned = replace(source.detector, min_score=evaluation.threshold)
     seen = tuple(train.seen(number) for number in train.examples(SHOWN))
     return Finetuned(
         name=source.name,
-        model=made,
+        model=lessons.parts.model,
         detector=tuned,
         dataset=dataset,
         placing=placing,
@@ -133,6 +130,20 @@ def _keep_last(parts: Parts, trained: Trained, path: Path) -> None:
         parts.head.set_weights(best)
 
 
+def _judge(
+    lessons: Lessons | Regions, source: Source, sides: dict[Split, list[Placed]], dataset: Dataset, progress: Progress
+) -> tuple[Evaluation, Evaluation | None]:
+    """On pictures for testing, if there are any, from the score on that those for validation suggest."""
+
+    def on(placed: list[Placed], threshold: float | None = None) -> tuple[Evaluation, Evaluation | None]:
+        if isinstance(lessons, Regions):
+            return judge_second_stage(lessons, placed, progress, threshold=threshold)
+        return judge(lessons.parts.model, source.detector, placed, dataset.labels, progress, threshold=threshold), None
+
+    held_out = on(sides["val"])
+    return on(sides["test"], held_out[0].threshold) if sides["test"] else held_out
+
+
 def _lessons(source: Source, dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Lessons | Regions:
     """What is to be trained."""
     if settings.design == TWO_STAGE:
@@ -144,8 +155,9 @@ def _check(dataset: Dataset, sides: dict[Split, list[Placed]], placing: Placing,
     left_out = (
         f"; {len(placing.problems)} pictures were left out, e.g. {placing.problems[0]}" if placing.problems else ""
     )
-    for name in ("train", "val"):
-        if not any(len(each.objects) for each in sides[name]):
+    for name in get_args(Split):
+        is_needed = name != "test" or sides["test"]
+        if is_needed and not any(len(each.objects) for each in sides[name]):
             raise BadData(
                 f"no object is left in the pictures for {name}{left_out}", hint="more pictures, or other ones"
             )

@@ -27,7 +27,7 @@ class TrainingSettings:
         labels: Which labels, in which order; default: all of the data set.
         share: How much of the data is held out, where nothing says what is.
         group: What the data is split by, see `unlite.training.data.split`.
-        copies: Variations of each picture, the first as it is; default: about 4,000 in all.
+        copies: Variations of each picture, the first as it is; default: about 6,000 in all, 3 to 16 of each.
         augmentation: How far they vary.
         course: How long to train, and how fast.
         seed: Of the split, the variations, the first weights and the order; two runs with the same one end alike.

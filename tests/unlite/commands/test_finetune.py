@@ -100,6 +100,16 @@ def test_settings_that_make_no_sense(
     refused(capsys, NAME, "--data", str(drawn), *FEW, *arguments, says=says)
 
 
+def test_pictures_for_testing_that_show_nothing(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
+    for number, picture in enumerate(sorted(drawn.rglob("*.jpg"))):
+        place = Path("data") / ("train", "val")[number % 2] / picture.parent.name
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, place / f"{number}.jpg")
+    Path("data/test/none").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save("data/test/none/1.png")
+    refused(capsys, NAME, "--data", "data", *FEW, says="no object is left in the pictures for test")
+
+
 def test_never_writes_over_the_pictures(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
     shutil.copytree(drawn, "data")
     before = sorted(Path("data").rglob("*"))

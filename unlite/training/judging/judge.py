@@ -19,12 +19,14 @@ Progress = Callable[[str], None]
 Find = Callable[[Pixels], Detections]
 
 
-def judge(
+def judge(  # noqa: PLR0913 - what is judged, on what, and from which score on
     model: Any,
     detector: Detector,
     placed: Sequence[Placed],
     labels: Sequence[str],
     progress: Progress = lambda _: None,
+    *,
+    threshold: float | None = None,
 ) -> Evaluation:
     """Evaluate a detector.
 
@@ -34,13 +36,18 @@ def judge(
         placed: Pictures, and where their objects are.
         labels: Names of its classes.
         progress: Called with what is being done.
+        threshold: The score from which on a detection counts; default: the one that these pictures suggest.
     """
     run, patient = Source.of(model, detector).make_run(), replace(detector, min_score=LEAST_SCORE)
-    return _judged(lambda picture: detect(run, patient, picture).final, placed, labels, progress)
+    return _judged(lambda picture: detect(run, patient, picture).final, placed, labels, progress, threshold)
 
 
 def judge_second_stage(
-    regions: Regions, placed: Sequence[Placed], progress: Progress = lambda _: None
+    regions: Regions,
+    placed: Sequence[Placed],
+    progress: Progress = lambda _: None,
+    *,
+    threshold: float | None = None,
 ) -> tuple[Evaluation, Evaluation]:
     """Evaluate a detector and its second stage.
 
@@ -48,11 +55,12 @@ def judge_second_stage(
         regions: With a trained model.
         placed: Pictures, and where their objects are.
         progress: Called with what is being done.
+        threshold: As in `judge`.
 
     Returns:
         With room around the pictures, and at their own scale alone; see `unlite.detection.near`.
     """
-    near = _judged(regions.finder(near=True), placed, regions.labels, progress)
+    near = _judged(regions.finder(near=True), placed, regions.labels, progress, threshold)
     return near, _judged(regions.finder(near=False), placed, regions.labels, progress, near.threshold)
 
 
