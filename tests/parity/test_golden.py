@@ -29,3 +29,21 @@ def test_the_check_of_the_golden_files_can_fail(damage: float) -> None:
     assert len(differences(stored, hurt)) == 1
     del hurt["conv_faceflag"]
     assert differences(stored, hurt) == ["conv_faceflag: in one of the two only"]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("palm_detection_full/logits", 1e-3),
+        ("palm_detection_full/logits_spread", 0.1),
+        ("hands/1/landmarks_xyz", 3e-3),
+        ("hands/1/handedness", np.nan),
+        ("hands/1/handedness", 0.02),
+    ],
+)
+def test_the_check_of_what_depends_on_the_processor_can_fail(name: str, damage: float) -> None:
+    with np.load(FOLDER / "detection.npz") as golden:
+        stored = dict(golden)
+    hurt = stored | {name: stored[name].copy()}
+    hurt[name].flat[0] += damage
+    assert [line.partition(":")[0] for line in differences(stored, hurt)] == [name]
