@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `--kernels` and `--representatives` say; begin with what takes longest."""
+    """Leave out what `--kernels` and `--representatives` say."""
     kernels, few = config.getoption("kernels"), config.getoption("representatives")
     left_out = {
         item
@@ -36,9 +36,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if (kernels and item.get_closest_marker("one_setting")) or ((kernels or few) and _is_one_of_many(item))
     }
     config.hook.pytest_deselected(items=left_out)
-    kept = [item for item in items if item not in left_out]
-    # Begun last, they would keep one core busy while the others have nothing left to do.
-    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("long") is None)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _is_one_of_many(item: pytest.Item) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from unlite.commands.looking import Models
+    from unlite.detection.looking.look import Models
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Result:
     """Look at the pictures; for people, each is told as soon as it has been looked at."""
     from parity.report.text import make_console
-    from unlite.commands.looking import look
+    from unlite.detection.looking.look import look
 
     check_extra("detect", "unlite detect")
     load = _loader(arguments)
@@ -72,9 +72,9 @@ def run(arguments: argparse.Namespace) -> Result:
 def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
     """Find all files, some of which may have to be fetched; loads them when called."""
     from converter import detectors
-    from unlite.commands.looking import Models
     from unlite.detection.finder import load_finder
     from unlite.detection.landmarks import load_landmarks
+    from unlite.detection.looking.look import Models
     from unlite.detection.second_stage import load_second_stage
 
     wanted = detectors.find(arguments.detector) if arguments.detector else None

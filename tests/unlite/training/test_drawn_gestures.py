@@ -23,7 +23,7 @@ from unlite.training.result import Finetuned
 from unlite.training.settings import TrainingSettings
 
 # Once in CI: it trains for minutes, and its numbers are far from any kernel's roundings.
-pytestmark = [pytest.mark.long, pytest.mark.parity, pytest.mark.one_setting]
+pytestmark = [pytest.mark.parity, pytest.mark.one_setting]
 GESTURES = ("open", "fist", "point", "victory", "thumbs_up", "ok", "call")
 # Other pictures teach more than other variations of the same ones.
 PICTURES, PERSONS, COPIES, SEED = 128, 16, 2, 0

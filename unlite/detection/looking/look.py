@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import BadDetector, BadInput, BadPicture
-from unlite.commands.drawings import Drawings, write_picture
+from unlite.detection.looking.drawings import Drawings, write_picture
 
 if TYPE_CHECKING:
     from parity.runners.runtimes import Run
