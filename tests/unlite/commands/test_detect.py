@@ -158,7 +158,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
         (["far_40.png", "--draw", "out.gif"], "expected a folder, or one of .jpeg, .jpg, .png, .webp"),
         (["far_40.png", "--draw", "missing/out.png"], "the folder missing does not exist"),
         (["97"], "camera 97 gives no pictures"),
-        (["far_40.png", "--frames", "0"], "--frames is 0"),
+        (["far_40.png", "--frames", "0"], "0 frames: nothing would be looked at"),
         (["far_40.png", "--min-score", "1.5"], "min_score 1.5 is no score"),
         (["far_40.png", "--min-score", "nan"], "min_score nan is no score"),
         (["far_40.png", "--classifier", "none.keras"], "no such file: none.keras"),

@@ -60,7 +60,7 @@ def test_settings_are_shown_as_options(said: str, shown: str) -> None:
 
 
 def test_below_the_command_line_nothing_speaks_of_options() -> None:
-    folders = ("converter", "parity", "unlite/cost", "unlite/detection")
+    folders = ("converter", "parity", "unlite/cost", "unlite/detection", "unlite/training")
     files = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
     files.remove(ROOT / "converter" / "zoo" / "models.py")  # calls pip
     option, command = re.compile(r"--[a-z]+"), re.compile(r"`unlite [^`]+`")

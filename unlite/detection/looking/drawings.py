@@ -54,12 +54,12 @@ class Drawings:
         return target
 
     def _check_one(self) -> None:
-        raise OutputNotWritten(f"{self.draw} holds one picture", hint="for several give a folder: --draw FOLDER")
+        raise OutputNotWritten(f"{self.draw} holds one picture", hint="for several give a folder")
 
     def _check_is_new(self, target: Path) -> None:
         for source in map(Path, self.sources):
             if target.exists() and source.exists() and target.samefile(source):
-                raise OutputNotWritten(f"--draw {self.draw} would write over {source}", hint="give another place")
+                raise OutputNotWritten(f"drawing into {self.draw} would write over {source}", hint="give another place")
 
 
 def write_picture(image: "Image", target: Path) -> None:

@@ -49,7 +49,8 @@ class Models:
             raise BadDetector(f"{name} finds {detector.name}; hand landmarks need a palm detector")
         if self.classifier and against:
             raise BadInput(
-                "--against compares detectors, and --classifier drops what is nothing", hint="give one of them"
+                "two detectors are compared by what each finds, and a second stage drops some of it",
+                hint="give one of them",
             )
 
     def difference(self, ours: "Detections", theirs: "Detections") -> "Difference":
@@ -141,7 +142,7 @@ def look(
     from unlite.detection.landmarks import hands_of
 
     if limit is not None and limit < 1:
-        raise BadPicture(f"--frames is {limit}: nothing would be looked at")
+        raise BadPicture(f"{limit} frames: nothing would be looked at", hint="at least 1")
     models.check()
     check_sources(sources)
     drawings = Drawings(draw, sources) if draw else None
