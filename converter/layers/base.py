@@ -19,4 +19,6 @@ class ConfiguredLayer(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         config: dict[str, Any] = super().get_config()
-        return config | {name: getattr(self, name) for name in signature(type(self)).parameters if name != "kwargs"}
+        # Not of the class: for that, early releases of Python 3.11 show the arguments of Keras's `__new__`.
+        names = [name for name in signature(type(self).__init__).parameters if name not in {"self", "kwargs"}]
+        return config | {name: getattr(self, name) for name in names}
