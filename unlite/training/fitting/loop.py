@@ -275,10 +275,8 @@ class _Reader:
         rows = self._order[places % len(self._cache)]
         if self._epoch is not None:
             rows.sort()  # in the order in which they lie: a batch is read in one sweep
-        taken, wanted = (
-            tuple(np.asarray(array[rows], np.float32) for array in arrays)
-            for arrays in (self._cache.taken, self._cache.wanted)
-        )
+        taken = tuple(array[rows] for array in self._cache.taken)  # the back end makes float32 of them, in less time
+        wanted = tuple(np.asarray(array[rows], np.float32) for array in self._cache.wanted)
         targets = wanted[0] if len(wanted) == 1 else wanted
         return (taken, targets) if self._epoch is not None else (taken, targets, self._weights(places))
 
