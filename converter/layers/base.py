@@ -19,6 +19,6 @@ class ConfiguredLayer(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         config: dict[str, Any] = super().get_config()
-        # Not of the class: for that, early releases of Python 3.11 show the arguments of Keras's `__new__`.
+        # Not of the class: where it inherits its constructor, Python 3.11.2 shows the arguments of Keras's `__new__`.
         names = [name for name in signature(type(self).__init__).parameters if name not in {"self", "kwargs"}]
         return config | {name: getattr(self, name) for name in names}
