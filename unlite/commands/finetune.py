@@ -46,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = "variations of each picture (default: about 6000 in all)"
     parser.add_argument("--copies", type=int, metavar="N", help=text)
     parser.add_argument("--batch", type=int, metavar="N", help="pictures in a step (default: 32; teacher: 8)")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="the largest (default: 0.002; teacher: 0.001)")
+    text = "the largest (default: 0.002; teacher: 0.001 for exchanged activations, else 0.0001)"
+    parser.add_argument("--learning-rate", type=float, metavar="R", help=text)
     text = "channels of the tower (default: 128); half as many learn less, and cost a third"
     parser.add_argument("--width", type=int, metavar="N", help=text)
     text = "of split, variations and order (default: %(default)s)"

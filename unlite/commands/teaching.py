@@ -73,5 +73,7 @@ def show(taught: "Taught", output: Path, console: "Console") -> None:
     console.print(f"before: {taught.before}")
     console.print(f"after:  {taught.after}")
     seconds = sum(taught.seconds.values())
-    console.print(f"best of {taught.trained.epochs} passes: {taught.trained.best}; {seconds:.0f} s in all")
+    passes, best = taught.trained.epochs, taught.trained.best
+    said = f"best of {passes} passes: {best}" if best else f"none of {passes} passes made it better: it is as it was"
+    console.print(f"{said}; {seconds:.0f} s in all")
     console.print(f"wrote {output}")

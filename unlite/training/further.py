@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from unlite.training.fitting.loop import Course, Trained, fit
+from unlite.training.fitting.loop import LEARNING_RATE, Course, Trained, fit
 from unlite.training.lessons.augment import Augmentation
 from unlite.training.lessons.classes import Lessons
 from unlite.training.lessons.features import FURTHER, Cache
@@ -53,6 +53,6 @@ def train_further(  # noqa: PLR0913, PLR0917 - lessons, pictures, and how
 
     copies = min(max(ROWS // len(pictures[0]), 1), MOST)
     learned, checked = cached(pictures[0], copies, "train"), cached(pictures[1], 1, "val")
-    rate, batch = course.learning_rate / SLOWER, min(course.batch, BATCH)
+    rate, batch = (course.learning_rate or LEARNING_RATE) / SLOWER, min(course.batch, BATCH)
     slow = replace(course, epochs=PASSES, batch=batch, learning_rate=rate, weight_decay=0.0)
     return more, fit(more.parts.head, more.losses, learned, checked, slow, folder, progress)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from unlite.training.data import Dataset, Example, split
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Problem, Split
 from unlite.training.finetuning import Clock
-from unlite.training.fitting.loop import fit
+from unlite.training.fitting.loop import Course, fit
 from unlite.training.judging.agreement import Agreement, agree, find_all
 from unlite.training.lessons.augment import Augmenter, as_it_is
 from unlite.training.lessons.features import Cache, Form, Place, check_folder, check_same, compute, in_threads
@@ -37,6 +37,9 @@ from unlite.training.settings import Progress, TeachingSettings, counted
 
 # Variations of one picture at most: more of them teach little that is new.
 MOST = 8
+# How fast a student learns at most. With other activations it has to change a lot. With another size it is nearly
+# right, and at that rate it forgets everything (a palm detector at 256×256: 41 of 46 hands before, none afterwards).
+FAST, GENTLE = 1e-3, 1e-4
 SIDES: tuple[Split, Split] = ("train", "val")
 
 
@@ -86,7 +89,8 @@ def teach(  # noqa: PLR0913 - settings, by keyword
         check_same(work, _identity(settings, pair, dataset))
         learned, checked = (lessons.cache(work, name, sides[name], progress) for name in SIDES)
         clock("inputs")
-        result = fit(lessons.head, lessons.losses, learned, checked, settings.course, work, progress)
+        head, losses, course = lessons.head, lessons.losses, lessons.course
+        result = fit(head, losses, learned, checked, course, work, progress, knows_something=True)
         clock("training")
     repaired = Source(pair.student.name, parts.model, pair.student.detector)
     after = exam.judge(repaired)
@@ -134,6 +138,12 @@ class _Lessons:
     def losses(self) -> tuple[Any, ...]:
         """One for each result of the head."""
         return (*(smooth_l1, held_scores)[:: self._order], *([given] if self._hints else []))
+
+    @property
+    def course(self) -> Course:
+        """As it is set, or at a rate that suits the student."""
+        rate = self.settings.course.learning_rate or (FAST if self._hints else GENTLE)
+        return replace(self.settings.course, learning_rate=rate)
 
     @cached_property
     def head(self) -> Any:

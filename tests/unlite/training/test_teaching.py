@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from converter.surgery.activations import swap_activation
 from converter.surgery.inputs import resize_input
 from tests.tools.commands import check_refused
 from tests.tools.tiny_detector import SIDE, TINY, tiny_detector
+from unlite.training import teaching
 from unlite.training.drawn.sets import Drawn, drawn_set
+from unlite.training.fitting import loop
 from unlite.training.fitting.loop import Course
 from unlite.training.settings import TeachingSettings
 from unlite.training.teaching import teach
@@ -56,6 +59,39 @@ def test_teacher_sees_its_own_size(pictures: Path) -> None:
     assert taught.detector.height == 2 * SIDE
     assert taught.model.input_shape == (None, 2 * SIDE, 2 * SIDE, 3)
     assert np.isfinite(taught.trained.rows[0]["val_loss"])
+
+
+def test_what_is_right_already_does_not_become_worse(pictures: Path) -> None:
+    teacher = tiny_detector()
+    course = Course(epochs=2, batch=8, learning_rate=0.9)
+    taught = teach(teacher, pictures, teacher, TeachingSettings(rows=24, course=course), detector=TINY)
+    assert (taught.trained.epochs, taught.trained.best) == (2, 0)
+    assert taught.after == taught.before
+    for before, after in zip(teacher.get_weights(), taught.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(
+    ("change", "given", "expected"),
+    [
+        (lambda model: swap_activation(model).model, None, 1e-3),
+        (lambda model: resize_input(model, 2 * SIDE, 2 * SIDE), None, 1e-4),
+        (lambda model: resize_input(model, 2 * SIDE, 2 * SIDE), 0.5, 0.5),
+    ],
+)
+def test_what_is_nearly_right_learns_slowly(
+    change: Any, given: float | None, expected: float, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+
+    def fit(*arguments: Any, **settings: Any) -> Any:
+        rates.append(arguments[4].learning_rate)
+        return loop.fit(*arguments, **settings)
+
+    monkeypatch.setattr(teaching, "fit", fit)
+    teacher, course = tiny_detector(), Course(epochs=1, batch=8, learning_rate=given)
+    teach(change(teacher), pictures, teacher, TeachingSettings(rows=8, course=course), detector=TINY)
+    assert rates == [expected]
 
 
 def test_no_pictures(tmp_path: Path) -> None:

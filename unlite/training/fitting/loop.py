@@ -17,6 +17,7 @@ from unlite.training.lessons.features import RESULTS, STATE, Cache
 
 # How many rows are looked at without being told, and in how many passes at least and at most.
 ROWS, FEWEST, MOST = 45_000, 6, 30
+LEARNING_RATE = 2e-3  # for new layers on features that stay
 WARM_UP = 50  # steps in which the learning rate rises; a new head's first gradients are large
 Progress = Callable[[str], None]
 Weights = list[NDArray[np.float32]]
@@ -29,7 +30,7 @@ class Course:
     Attributes:
         epochs: Most passes over all rows; default: as many as look at about 45,000 rows, from 6 to 30.
         batch: Rows in one step.
-        learning_rate: The largest; it rises at first, and falls to nothing as a cosine.
+        learning_rate: The largest; it rises at first, and falls to nothing as a cosine. Default: 0.002 for new classes.
         weight_decay: See AdamW.
         patience: Passes without a better validation loss after which training stops.
         seed: Of the order of rows.
@@ -38,7 +39,7 @@ class Course:
 
     epochs: int | None = None
     batch: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     weight_decay: float = 1e-2
     patience: int = 8
     seed: int = 0
@@ -53,7 +54,7 @@ class Course:
         for name in ("epochs", "batch", "patience"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise BadData(f"{name}={getattr(self, name)} trains nothing", hint="1 or more")
-        if not 0 < self.learning_rate < 1:
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise BadData(f"learning_rate={self.learning_rate} is no rate to learn at", hint="0.002 is usual here")
 
 
@@ -63,7 +64,7 @@ class Trained:
 
     Attributes:
         epochs: Passes that were made.
-        best: The one whose weights the head has now, from 1.
+        best: The one whose weights the head has now, from 1; 0: none has made it better than it was.
         rows: One for each pass, as in `results.csv`.
         last: The head's weights after the last pass.
     """
@@ -82,6 +83,8 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
     course: Course,
     folder: Path,
     progress: Progress = lambda _: None,
+    *,
+    knows_something: bool = False,
 ) -> Trained:
     """Train a head, and leave the weights of the best pass in it.
 
@@ -96,10 +99,11 @@ def fit(  # noqa: PLR0913, PLR0917 - a head, what it learns from, and how
         course: How to train.
         folder: Where `results.csv` and the state are kept.
         progress: Called with what is being done.
+        knows_something: Whether what the head is now may be the best as well: it has been trained before, on the same.
     """
     course.check()
     with on_devices(head, course.batch) as copy:
-        return _fit(copy, losses, (train, validation), course, folder, progress)
+        return _fit(copy, losses, (train, validation), course, folder, progress, knows_something=knows_something)
 
 
 def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
@@ -109,14 +113,17 @@ def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
     course: Course,
     folder: Path,
     progress: Progress,
+    *,
+    knows_something: bool,
 ) -> Trained:
     import keras
 
     train, validation = caches
     steps = math.ceil(len(train) / course.batch)
     epochs = course.epochs or min(max(ROWS // len(train), FEWEST), MOST)
+    largest = course.learning_rate or LEARNING_RATE
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(epochs * steps - WARM_UP, 1), warmup_target=course.learning_rate, warmup_steps=WARM_UP
+        0.0, max(epochs * steps - WARM_UP, 1), warmup_target=largest, warmup_steps=WARM_UP
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=course.weight_decay)
     # In one call: the next one would forget what an earlier one said.
@@ -127,6 +134,8 @@ def _fit(  # noqa: PLR0913, PLR0917 - as `fit`
     head.compile(optimizer, loss=list(losses) if len(losses) > 1 else losses[0], jit_compile=is_compiled)
     state = _State(folder, head, course)
     state.restore()
+    if knows_something and not state.epoch:
+        state.best_loss = head.evaluate(batches(validation, course, None), verbose=0, return_dict=True)["loss"]
     if state.epoch < epochs and not state.is_over:
         callbacks = [_keeper(state, steps, progress)]
         if course.tensorboard:
