@@ -1,6 +1,6 @@
-"""Inputs and outputs, and which is which: what the walk from one network into the other starts from."""
+"""Inputs and outputs, and which is which: inputs by name, shape and position, outputs by what computes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -24,10 +24,18 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """An input or output of the file and the model's; None where it has no such one."""
+    """An input or output of the file and the model's.
+
+    Attributes:
+        theirs: None where the model has no such one.
+        packed: The model's output that has this one inside, together with others.
+        inside: The value that is packed.
+    """
 
     ours: End
     theirs: End | None
+    packed: End | None = None
+    inside: Value | None = None
 
 
 def pair_ends(lefts: Sequence[End], rights: Sequence[End]) -> tuple[Ends, ...]:
@@ -43,3 +51,39 @@ def pair_ends(lefts: Sequence[End], rights: Sequence[End]) -> tuple[Ends, ...]:
         if left not in partners and right not in partners.values() and rule(left, right):
             partners[left] = right
     return tuple(Ends(end, partners.get(end)) for end in lefts)
+
+
+def place_outputs(
+    lefts: Sequence[End],
+    rights: Sequence[End],
+    partners: Mapping[Value, Value],
+    packing: Mapping[End, Sequence[Value]],
+) -> tuple[Ends, ...]:
+    """For each of the file's outputs the model's: what its partner's value is, else as `pair_ends`.
+
+    Args:
+        lefts: The file's.
+        rights: The model's.
+        partners: Value of the file → the model's.
+        packing: Output of the model that is made of several values → these.
+    """
+    found: dict[End, Ends] = {}
+    for left in lefts:
+        same = [right for right in rights if right.value == partners.get(left.value) and right not in _taken(found)]
+        if same:
+            found[left] = Ends(left, min(same, key=lambda right: right.place != left.place))
+    for left in lefts:
+        inside = partners.get(left.value)
+        packed = next((end for end, values in packing.items() if inside in values), None)
+        if left not in found and packed:
+            found[left] = Ends(left, None, packed, inside)
+    rest = pair_ends(
+        [left for left in lefts if left not in found],
+        [right for right in rights if right not in _taken(found) and right not in {e.packed for e in found.values()}],
+    )
+    found |= {ends.ours: ends for ends in rest}
+    return tuple(found[left] for left in lefts)
+
+
+def _taken(found: Mapping[End, Ends]) -> set[End | None]:
+    return {ends.theirs for ends in found.values()}

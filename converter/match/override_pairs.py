@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from converter.blueprints.specs import Blueprint
-from converter.match.matching import Evidence, match
+from converter.match.alignment.evidence import Evidence
+from converter.match.matching import match
 from converter.match.network import Network, Pair
 from converter.match.overrides import Override
 from converter.ops.forms import Node, Slot, Weight

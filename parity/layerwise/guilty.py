@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from converter.match.audit import Finding, op_of
-from converter.match.matching import Match, Matching
+from converter.match.alignment.evidence import Match
+from converter.match.matching import Matching
 from parity.layerwise.results import Guilty, LayerResult
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from converter.match.matching import Match, Matching
+from converter.match.alignment.evidence import Match
+from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
 from converter.tflite.decode import decode

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.match.audit import Finding
-from converter.match.matching import Match
+from converter.match.alignment.evidence import Match
 from parity.layerwise.statistics import Statistics
 
 

@@ -7,7 +7,8 @@ import pytest
 
 import converter
 from converter.match.canonical import network_of_blueprint
-from converter.match.matching import Evidence, Matching, match
+from converter.match.alignment.evidence import Evidence
+from converter.match.matching import Matching, match
 from converter.match.trace import keras_network
 from tests.tools import models
 from tests.tools.files import siblings_file

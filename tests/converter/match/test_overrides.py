@@ -8,7 +8,7 @@ import pytest
 
 import converter
 from converter.errors import BadOverride
-from converter.match.matching import Evidence
+from converter.match.alignment.evidence import Evidence
 from converter.match.overrides import Override, read_overrides, starter_table
 from converter.match.transfer import transfer
 from converter.tflite.decode import decode

@@ -1,0 +1,239 @@
+"""Pairs of nodes, the best supported first.
+
+Every pair that anything speaks for is weighed; the one with the most points is settled, which is evidence for and
+against what lies around it. What two partners claim with the same points stays open, so that nothing is guessed.
+
+Source of the idea: seeded graph matching by percolation, L. Yartseva and M. Grossglauser, "On the performance of
+percolation graph matching" (2013); the seeds are the signatures of `signatures`.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count, product
+
+from converter.match.alignment.evidence import NEIGHBOURS, Evidences, Reason
+from converter.match.alignment.names import fits
+from converter.match.ends import Ends
+from converter.match.network import Network, Pair
+from converter.ops.forms import Node, Value
+
+# How many nodes without a partner are looked through for the next ones that fit.
+REACH = 4
+# Readers of one value beyond which only those of the same place in their order are weighed against each other.
+MANY = 16
+_EPSILON = 1e-9
+
+
+@dataclass
+class Side:
+    """One network with what is known of it.
+
+    Attributes:
+        partners: Node → the other side's.
+        values: Value → the other side's.
+    """
+
+    network: Network
+    producers: dict[Value, Node] = field(init=False)
+    consumers: dict[Value, list[Node]] = field(init=False)
+    order: dict[Node, int] = field(init=False)
+    partners: dict[Node, Node] = field(default_factory=dict)
+    values: dict[Value, Value] = field(default_factory=dict)
+    options: dict[Node, dict[Node, None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.producers, self.consumers = self.network.producers(), self.network.consumers()
+        self.order = {node: number for number, node in enumerate(self.network.all_nodes())}
+
+    def is_open(self, node: Node | None) -> bool:
+        """Whether a node has no partner."""
+        return node is not None and node not in self.partners
+
+    def readers(self, value: Value) -> list[Node]:
+        """The open nodes that read a value."""
+        return [node for node in self.consumers.get(value, ()) if node not in self.partners]
+
+    def next_open(self, value: Value) -> Iterator[tuple[int, Node]]:
+        """The open nodes that a value reaches through open ones, and how far they are."""
+        nodes, seen = self.readers(value), set[Node]()
+        for distance in range(1, REACH + 1):
+            yield from ((distance, node) for node in nodes)
+            seen.update(nodes)
+            after = [reader for node in nodes for result in node.outputs for reader in self.readers(result)]
+            nodes = [node for node in dict.fromkeys(after) if node not in seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One pair with what was said of it when it was settled."""
+
+    pair: Pair[Node]
+    reasons: tuple[Reason, ...]
+    rivals: tuple[tuple[str, float], ...]
+
+
+class Pairing:
+    """Pairs the nodes of two networks.
+
+    Attributes:
+        settled: The pairs, in the order in which they were settled.
+    """
+
+    def __init__(self, ours: Network, theirs: Network, inputs: Sequence[Ends], evidences: Evidences) -> None:
+        self.left, self.right = Side(ours), Side(theirs)
+        self.settled: list[Settled] = []
+        self._evidences = evidences
+        self._own: dict[Pair[Node], list[Reason]] = {}
+        self._queue: list[tuple[float, int, int, int, Node, Node]] = []
+        self._tickets = count()
+        self._frontier: dict[Value, None] = {}
+        for ends in inputs:
+            if ends.theirs:
+                self._pair_values(Pair(ends.ours.value, ends.theirs.value))
+
+    def fix(self, pair: Pair[Node], reason: Reason) -> None:
+        """A pair that is given."""
+        if self.left.is_open(pair.ours) and self.right.is_open(pair.theirs):
+            self._settle(pair, (reason,), ())
+
+    def run(self) -> None:
+        """Settle what can be settled; look through open nodes where nothing else is left."""
+        for pair in self._evidences.pairs():
+            self._propose(pair)
+        self._work_off()
+        while self._look_through():
+            self._work_off()
+
+    def reasons(self, pair: Pair[Node]) -> tuple[Reason, ...]:
+        """All that speaks for a pair and against it, as far as is known."""
+        own = self._own.get(pair)
+        if own is None:
+            own = self._own[pair] = self._evidences.reasons(pair)
+        return (*own, *self._operands(pair), *self._readers(pair))
+
+    def _points(self, left: Node, right: Node) -> float:
+        return sum(reason.points for reason in self.reasons(Pair(left, right)))
+
+    def _operands(self, pair: Pair[Node]) -> Iterator[Reason]:
+        """Whether both read the same, as far as that is known."""
+        left, right = pair.ours.inputs, list(pair.theirs.inputs)
+        agree = against = 0
+        for place, value in enumerate(left):
+            known = self.left.values.get(value)
+            if known is None:
+                continue
+            same = known in right if pair.ours.is_commutative else right[place : place + 1] == [known]
+            agree, against = agree + same, against + (not same)
+        share = NEIGHBOURS / max(len(left), len(right), 1)
+        if agree:
+            yield Reason("it reads what its partner reads", agree * share)
+        if against:
+            yield Reason("it reads something else", -against * share)
+
+    def _readers(self, pair: Pair[Node]) -> Iterator[Reason]:
+        """Whether both are read by the same, as far as that is known."""
+        agree = against = 0
+        for ours, theirs in zip(pair.ours.outputs, pair.theirs.outputs, strict=False):
+            for reader in self.left.consumers.get(ours, ())[:MANY]:
+                other = self.left.partners.get(reader)
+                if other is None:
+                    continue
+                same = theirs in other.inputs and (reader.is_commutative or _places(reader, ours, other, theirs))
+                agree, against = agree + same, against + (not same)
+        if agree:
+            yield Reason("it is read by what reads its partner", NEIGHBOURS * agree / (agree + against))
+        if against:
+            yield Reason("something else is read in its place", -NEIGHBOURS * against / (agree + against))
+
+    def _propose(self, pair: Pair[Node]) -> bool:
+        """Weigh a pair (again); gives whether it is possible."""
+        left, right = pair.ours, pair.theirs
+        if not (self.left.is_open(left) and self.right.is_open(right) and fits(left, right)):
+            return False
+        self.left.options.setdefault(left, {})[right] = None
+        self.right.options.setdefault(right, {})[left] = None
+        place = self.left.order[left], self.right.order[right]
+        heapq.heappush(self._queue, (-self._points(left, right), *place, next(self._tickets), left, right))
+        return True
+
+    def _work_off(self) -> None:
+        while self._queue:
+            points, _, _, _, left, right = heapq.heappop(self._queue)
+            if not (self.left.is_open(left) and self.right.is_open(right)):
+                continue
+            now = self._points(left, right)
+            if now < -points - _EPSILON:
+                self._propose(Pair(left, right))
+                continue
+            rivals = self._rivals(left, right)
+            if now > max((other for _, other in rivals), default=0.0) + _EPSILON:
+                self._settle(Pair(left, right), self.reasons(Pair(left, right)), tuple(rivals[:3]))
+
+    def _rivals(self, left: Node, right: Node) -> list[tuple[str, float]]:
+        """Other pairs that one of the two could be in."""
+        others = [(left, other) for other in self.left.options[left] if other is not right]
+        others += [(other, right) for other in self.right.options[right] if other is not left]
+        rivals = [
+            (f"{a.name} ↔ {b.name}", self._points(a, b))
+            for a, b in others
+            if self.left.is_open(a) and self.right.is_open(b)
+        ]
+        return sorted(rivals, key=lambda rival: -rival[1])
+
+    def _settle(self, pair: Pair[Node], reasons: tuple[Reason, ...], rivals: tuple[tuple[str, float], ...]) -> None:
+        left, right = pair.ours, pair.theirs
+        self.left.partners[left], self.right.partners[right] = right, left
+        self.settled.append(Settled(pair, reasons, rivals))
+        for operands in self._operand_pairs(left, right):
+            makers = self.left.producers.get(operands.ours), self.right.producers.get(operands.theirs)
+            if makers[0] and makers[1]:
+                self._propose(Pair(makers[0], makers[1]))
+        for values in map(Pair, left.outputs, right.outputs):
+            self._pair_values(values)
+        # What they might have been paired with has a rival less, and what lies around them has a reason more.
+        lefts, rights = self.right.options.pop(right, ()), self.left.options.pop(left, ())
+        freed = [(other, option) for option in rights for other in self.right.options.get(option, ())]
+        freed += [(option, other) for option in lefts for other in self.left.options.get(option, ())]
+        around = [maker for value in left.inputs if (maker := self.left.producers.get(value))]
+        around += [reader for value in left.outputs for reader in self.left.consumers.get(value, ())[:MANY]]
+        freed += [(node, option) for node in around for option in self.left.options.get(node, ())]
+        for a, b in dict.fromkeys(freed):
+            self._propose(Pair(a, b))
+
+    def _operand_pairs(self, left: Node, right: Node) -> Iterable[Pair[Value]]:
+        if left.is_commutative:
+            return (Pair(a, b) for a, b in product(left.inputs[:MANY], right.inputs[:MANY]))
+        return map(Pair, left.inputs, right.inputs)
+
+    def _pair_values(self, values: Pair[Value]) -> None:
+        self.left.values[values.ours], self.right.values[values.theirs] = values.theirs, values.ours
+        self._frontier[values.ours] = None
+        lefts, rights = self.left.readers(values.ours), self.right.readers(values.theirs)
+        pairs = product(lefts, rights) if len(lefts) * len(rights) <= MANY**2 else zip(lefts, rights, strict=False)
+        for left, right in pairs:
+            self._propose(Pair(left, right))
+
+    def _look_through(self) -> bool:
+        """Weigh the nearest pairs behind what only one side has; gives whether any is new."""
+        found = False
+        for value in list(self._frontier):
+            if not self.left.readers(value):
+                del self._frontier[value]
+                continue
+            ahead = list(self.right.next_open(self.left.values[value]))
+            ways = sorted(
+                ((a + b, left, right) for a, left in self.left.next_open(value) for b, right in ahead),
+                key=lambda way: way[0],
+            )
+            nearest: float = len(ways) + 2 * REACH
+            for distance, left, right in ways:
+                is_new = right not in self.left.options.get(left, {})
+                if distance <= nearest and is_new and self._propose(Pair(left, right)):
+                    nearest, found = distance, True
+        return found
+
+
+def _places(reader: Node, value: Value, other: Node, its: Value) -> bool:
+    """Whether two nodes read two values in the same place."""
+    return reader.inputs.index(value) == other.inputs.index(its)
