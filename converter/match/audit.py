@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from converter.match.alignment.evidence import Match
 from converter.match.differences import describe, settings
 from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -20,6 +20,7 @@ class Finding:
         message: The difference, starting with the layer's name.
         ours: The file's node.
         theirs: The model's node.
+        is_structural: Whether it is about who reads what, so that the same may be computed nevertheless.
     """
 
     layer: str
@@ -27,6 +28,7 @@ class Finding:
     message: str
     ours: Node | None = None
     theirs: Node | None = None
+    is_structural: bool = False
 
     def as_dict(self) -> dict[str, str]:
         """For JSON."""
@@ -46,12 +48,19 @@ def audit(ours: Network, theirs: Network, matching: Matching) -> list[Finding]:
     for pair in matching.matches:
         found += _one_side_only(pair, wiring)
         if pair.ours and pair.theirs:
-            messages = [*settings(pair.ours, pair.theirs), *wiring.differences(pair.ours, pair.theirs)]
-            found += [_finding(pair, message) for message in messages]
+            found += [
+                _finding(pair, message, is_structural=not pair.is_same_layer)
+                for message in settings(pair.ours, pair.theirs)
+            ]
+            found += [
+                _finding(pair, message, is_structural=True) for message in wiring.differences(pair.ours, pair.theirs)
+            ]
     for node in matching.open_ours:
-        found.append(Finding(node.name, op_of(node), f"{node.name}: the model has no {node.kind} for this", node))
+        message = f"{node.name}: the model has no {describe(node)} for this"
+        found.append(Finding(node.name, op_of(node), message, node, is_structural=True))
     for node in matching.open_theirs:
-        found.append(Finding(node.name, "", f"{node.name}: the file has nothing like this {node.kind}", None, node))
+        message = f"{node.name}: the file has nothing like this {describe(node)}"
+        found.append(Finding(node.name, "", message, None, node, is_structural=True))
     return [*found, *_inputs(ours, theirs, matching), *_outputs(theirs, matching)]
 
 
@@ -60,18 +69,19 @@ def op_of(node: Node) -> str:
     return str(node.origin.op)
 
 
-def _finding(pair: Match, message: str) -> Finding:
+def _finding(pair: Match, message: str, *, is_structural: bool) -> Finding:
     name = (pair.theirs or pair.node).name
-    return Finding(name, op_of(pair.ours) if pair.ours else "", f"{name}: {message}", pair.ours, pair.theirs)
+    op = op_of(pair.ours) if pair.ours else ""
+    return Finding(name, op, f"{name}: {message}", pair.ours, pair.theirs, is_structural)
 
 
 def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
     if pair.theirs is None and pair.ours is not None:
         before = wiring.name_of(pair.values[0].theirs)
-        message = f"{before}: {describe(pair.ours)} is missing after it ({pair.ours.name} in the file)"
-        yield Finding(before, op_of(pair.ours), message, pair.ours)
+        message = f"{pair.ours.name}: the model has no {describe(pair.ours)} after {before}"
+        yield Finding(pair.ours.name, op_of(pair.ours), message, pair.ours, None, is_structural=True)
     elif pair.ours is None and pair.theirs is not None:
-        yield _finding(pair, f"the file has no {describe(pair.theirs)} here")
+        yield _finding(pair, f"the file has no {describe(pair.theirs)} here", is_structural=True)
 
 
 class _Wiring:
@@ -135,7 +145,10 @@ def _inputs(ours: Network, theirs: Network, matching: Matching) -> Iterator[Find
 
 
 def _outputs(theirs: Network, matching: Matching) -> Iterator[Finding]:
-    for left, right in ((ends.ours, ends.theirs) for ends in matching.outputs):
+    for ends in matching.outputs:
+        left, right = ends.ours, ends.theirs
+        if ends.packed is not None:
+            continue
         if right is None:
             yield Finding(left.name, "", f"{left.name}: the model has no such output")
         elif left.shape != right.shape:
@@ -143,7 +156,7 @@ def _outputs(theirs: Network, matching: Matching) -> Iterator[Finding]:
             yield Finding(right.name, "", f"output {right.place}: {message}")
         elif left.place != right.place:
             yield Finding(right.name, "", f"output {right.place}: it is the file's output {left.place} ({left.name})")
-    taken = {ends.theirs for ends in matching.outputs}
+    taken = {end for ends in matching.outputs for end in (ends.theirs, ends.packed)}
     for end in theirs.outputs:
         if end not in taken:
             yield Finding(end.name, "", f"output {end.place} ({end.name}): the file has no such output")

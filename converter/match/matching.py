@@ -6,7 +6,7 @@ side has, or both in another way. What several could be stays open and is report
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from converter.match.alignment.evidence import Evidence, Evidences, Match, Reason
 from converter.match.alignment.gaps import bridged, packing
@@ -17,7 +17,7 @@ from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
 
 GIVEN = Reason("a row of the table of overrides says so", float("inf"))
-COMPUTED = Reason("given the original's values it computes the original's result, and no other layer does", float("inf"))
+COMPUTED = Reason("given the original's values it alone computes the original's result", float("inf"))
 Numbers = Mapping[Node, Hashable]
 
 
@@ -79,7 +79,9 @@ def match(
     place: dict[Node | None, int] = {node: number for number, node in enumerate(ours.all_nodes())}
 
     def order(found: Match) -> float:
-        return place[found.ours] if found.ours else place.get(pairing.left.producers.get(found.values[0].ours), -1) + 0.5
+        return (
+            place[found.ours] if found.ours else place.get(pairing.left.producers.get(found.values[0].ours), -1) + 0.5
+        )
 
     matches.sort(key=order)
     taken = {node for found in matches for node in (found.ours, found.theirs)}

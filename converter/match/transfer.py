@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from converter.blueprints.specs import Blueprint
 from converter.errors import BadOverride, PlanIncomplete
+from converter.match.alignment.evidence import Evidence
 from converter.match.canonical import network_of_blueprint
 from converter.match.identity import identity_variance
-from converter.match.alignment.evidence import Evidence
 from converter.match.matching import Matching, match
 from converter.match.network import Network
 from converter.match.overrides import Leftover, Override

@@ -1,11 +1,11 @@
 """What can be compared with the original: something with a network, and a way to run it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 
 from converter.errors import BadCandidate
 from converter.match.network import Network
-from converter.ops.forms import Value
+from converter.ops.forms import Node, Value
 from parity.runners.runtimes import Array
 
 
@@ -16,6 +16,10 @@ class Candidate(Protocol):
     network: Network
     can_isolate: bool
     has_named_outputs: bool
+
+    def numbers(self) -> Mapping[Node, Hashable]:
+        """Node → a digest of its kernel, to be recognized by; empty where it is not known."""
+        ...
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """Run it.

@@ -1,11 +1,11 @@
 """An `.onnx` file as the candidate, run by ONNX Runtime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 from converter.errors import BadCandidate
 from converter.extras import importing
-from converter.ops.forms import Value
+from converter.ops.forms import Node, Value
 from parity.candidates.candidate import check_fit
 from parity.candidates.onnx_graph import FED, OnnxGraph
 from parity.candidates.onnx_layers import network_of
@@ -39,6 +39,10 @@ class OnnxCandidate:
         self._graph = OnnxGraph(model)
         self.network = network_of(self._graph)
         self._sessions: dict[tuple[str, ...], OnnxRuntime] = {}
+
+    def numbers(self) -> Mapping[Node, Hashable]:
+        """See `Candidate.numbers`."""
+        return {}
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""

@@ -1,24 +1,28 @@
 """The whole comparison, from two models to a report that names the layer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.match.audit import audit
+from converter.match.alignment.evidence import Evidence
+from converter.match.audit import Finding, audit
 from converter.match.matching import Matching, match
+from converter.match.network import Pair
 from converter.match.override_pairs import resolve
 from converter.match.overrides import Override, read_overrides
+from converter.ops.forms import Node
 from converter.tflite.model import Model
 from converter.tflite.reader import Source, read
 from parity.candidates.candidate import Candidate
 from parity.candidates.keras import KerasCandidate
 from parity.candidates.loading import load_candidate
 from parity.candidates.saved_traces import Recording, SavedTrace
-from parity.layerwise.guilty import find_guilty, first_without_partner
+from parity.layerwise.guilty import find_guilty
+from parity.layerwise.judging import Judge
 from parity.layerwise.modes import BothModes
 from parity.layerwise.original import Original, Progress, run_original
-from parity.layerwise.results import ParityReport
+from parity.layerwise.results import LayerResult, ParityReport
 from parity.runners.runtimes import Array
 
 
@@ -74,10 +78,28 @@ def _candidate(given: Any) -> Candidate:
     return KerasCandidate(given)
 
 
-def match_candidate(original: Original, candidate: Candidate, overrides: Sequence[Override] = ()) -> Matching:
-    """Which layer of the candidate is which of the original."""
-    given = resolve(overrides, original.network, candidate.network, original.blueprint)
-    return match(original.network, candidate.network, given.nodes)
+def match_candidate(
+    original: Original,
+    candidate: Candidate,
+    overrides: Sequence[Override] = (),
+    *,
+    given: Matching | None = None,
+    computed: Iterable[Pair[Node]] = (),
+) -> Matching:
+    """Which layer of the candidate is which of the original.
+
+    Args:
+        original: The original.
+        candidate: The candidate.
+        overrides: Rows of a table.
+        given: What was found before: its overrides count again.
+        computed: Pairs of which the candidate's was seen to compute what the original's does.
+    """
+    ours, theirs = original.network, candidate.network
+    fixed = resolve(overrides, ours, theirs, original.blueprint).nodes
+    fixed += [Pair(m.ours, m.theirs) for m in (given.matches if given else ()) if m.evidence is Evidence.OVERRIDE]
+    numbers = original.numbers(), candidate.numbers()
+    return match(ours, theirs, fixed, numbers=numbers, computed=computed)
 
 
 def report(
@@ -98,28 +120,48 @@ def report(
         progress: Called with what is being done.
     """
     matching = matching or match_candidate(original, candidate)
-    findings = tuple(audit(original.network, candidate.network, matching)) if with_audit else ()
-    modes = BothModes(original, candidate, matching, progress)
-    results = modes.results()
-    guilty = find_guilty(results, findings, modes.culprit)
-    is_whole = all(result.chained and result.chained.ok for result in results if result.is_output)
-    if not is_whole and (guilty is None or guilty.mode == "chained"):
-        guilty = first_without_partner(matching) or guilty
+    modes, judge, found, results = _compared(original, candidate, matching, progress)
+    computed = judge.computing_the_same(candidate)
+    if computed:
+        matching = match_candidate(original, candidate, given=matching, computed=computed)
+        modes, judge, found, results = _compared(original, candidate, matching, progress)
+    refuted = judge.refuted(found, results)
+    findings = tuple(f for f in found if f not in refuted) if with_audit else ()
     made = ParityReport(
         model=original.blueprint.name,
         candidate=candidate.name,
         inputs=len(original.inputs),
         layers=tuple(results),
-        guilty=guilty,
+        guilty=find_guilty(results, findings, judge, matching),
         findings=findings,
-        notes=tuple(_notes(matching, candidate)),
+        notes=tuple(_notes(matching, candidate, {f.ours or f.theirs for f in refuted})),
+        matching=matching,
     )
     return Compared(made, original, modes)
 
 
-def _notes(matching: Matching, candidate: Candidate) -> list[str]:
-    notes = [f"not compared: {node.name} of the original has no partner" for node in matching.open_ours]
-    notes += [f"not compared: {node.name} of the candidate has no partner" for node in matching.open_theirs]
+def _compared(
+    original: Original, candidate: Candidate, matching: Matching, progress: Progress | None
+) -> tuple[BothModes, Judge, list[Finding], list[LayerResult]]:
+    found = audit(original.network, candidate.network, matching)
+    modes = BothModes(original, candidate, matching, progress)
+    judge = Judge(original, modes, matching, found)
+    return modes, judge, found, judge.results()
+
+
+def _notes(matching: Matching, candidate: Candidate, proven: Collection[Node | None]) -> list[str]:
+    sides = (("original", matching.open_ours), ("candidate", matching.open_theirs))
+    notes = [
+        f"not compared: {node.name} of the {side} has no partner"
+        for side, nodes in sides
+        for node in nodes
+        if node not in proven
+    ]
+    notes += [
+        f"{ends.ours.name} is part of the candidate's output {ends.packed.name}"
+        for ends in matching.outputs
+        if ends.packed
+    ]
     if not candidate.can_isolate:
         notes.append("the layers of this candidate cannot be run one by one: errors are chained only")
     return notes

@@ -1,52 +1,73 @@
 """Which layer is the guilty one, and why."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from converter.match.audit import Finding, op_of
 from converter.match.alignment.evidence import Match
+from converter.match.audit import Finding, op_of
+from converter.match.differences import describe
 from converter.match.matching import Matching
+from parity.layerwise.judging import Judge
 from parity.layerwise.results import Guilty, LayerResult
 
 if TYPE_CHECKING:
+    from converter.match.ends import End
     from parity.layerwise.statistics import Statistics
 
 
-Culprit = Callable[[LayerResult], str | None]
+def find_guilty(
+    results: Sequence[LayerResult], findings: Sequence[Finding], judge: Judge, matching: Matching
+) -> Guilty | None:
+    """What to look at first; None if all is as it should be.
 
-
-def first_without_partner(matching: Matching) -> Guilty | None:
-    """The first layer of the original that the candidate does not have."""
-    if not matching.open_ours:
-        return None
-    node = matching.open_ours[0]
-    return Guilty(node.name, node.name, op_of(node), "absent", f"the candidate has no {node.kind} for it")
-
-
-def find_guilty(results: Sequence[LayerResult], findings: Sequence[Finding], culprit: Culprit) -> Guilty | None:
-    """The first layer that is wrong on the original's own values; else the first tensor with an error.
+    That is the first layer that is wrong on the original's own values; else outputs in another place; else the first
+    layer that the candidate lacks; else the first tensor with an error.
 
     Args:
         results: In execution order.
         findings: The audit's, for the reason; may be empty.
-        culprit: Which of several folded layers it is.
+        judge: What knows which of several layers it is.
+        matching: Which layer is which.
     """
     first = next((r for r in results if r.isolated is not None and not r.isolated.ok), None)
-    mode = "isolated"
-    if first is None:
-        first, mode = next((r for r in results if r.chained is not None and not r.chained.ok), None), "chained"
-    if first is None:
+    if first is not None:
+        return _wrong_alone(first, findings, judge)
+    off = next((r for r in results if r.chained is not None and not r.chained.ok), None)
+    if off is None and all(r.chained for r in results if r.is_output):
         return None
-    in_file = first.match.ours.name if first.match and first.match.ours else first.tensor
-    layer = (culprit(first) if mode == "isolated" else first.layer) or in_file
-    known = [f.message.removeprefix(f"{layer}: ") for f in findings if first.match and _is_about(f, first.match)]
-    if mode == "chained" and first.is_output:
-        known += [f.message for f in findings if f.ours is f.theirs is None]  # about inputs and outputs
-    return Guilty(layer, first.tensor, first.op, mode, "; ".join(known) or _symptom(first, mode))
+    moved = [ends for ends in matching.outputs if ends.theirs and ends.theirs.place != ends.ours.place]
+    if off is not None and off.is_output and moved:
+        ends = moved[0]
+        end = cast("End", ends.theirs)
+        why = f"output {end.place} of the model is the file's output {ends.ours.place} ({ends.ours.name})"
+        return Guilty(end.name, off.tensor, off.op, "chained", why)
+    if judge.gaps:
+        node = judge.gaps[0]
+        known = [f.message.removeprefix(f"{f.layer}: ") for f in findings if f.ours is node]
+        why = "; ".join(known) or f"the candidate has no {describe(node)} for it"
+        return Guilty(node.name, node.name, op_of(node), "absent", why)
+    if off is None:
+        return None
+    why = "; ".join((*_about(off.match, findings), *_about_ends(off, findings))) or _symptom(off, "chained")
+    return Guilty(off.layer or judge.culprit(off), off.tensor, off.op, "chained", why)
 
 
-def _is_about(finding: Finding, pair: Match) -> bool:
-    return bool({pair.ours, pair.theirs} & {finding.ours, finding.theirs} - {None})
+def _wrong_alone(result: LayerResult, findings: Sequence[Finding], judge: Judge) -> Guilty:
+    layer, pair = judge.culprit(result), result.match
+    is_missing = pair is not None and pair.theirs is None
+    known = [message.removeprefix(f"{layer}: ") for message in _about(pair, findings)]
+    why = "; ".join(known) or _symptom(result, "isolated")
+    return Guilty(layer, result.tensor, result.op, "absent" if is_missing else "isolated", why)
+
+
+def _about(pair: Match | None, findings: Sequence[Finding]) -> Iterator[str]:
+    """What the audit says of a pair."""
+    around = {pair.ours, pair.theirs} - {None} if pair else set()
+    return (f.message for f in findings if around & {f.ours, f.theirs})
+
+
+def _about_ends(result: LayerResult, findings: Sequence[Finding]) -> Iterator[str]:
+    return (f.message for f in findings if result.is_output and f.ours is f.theirs is None)
 
 
 def _symptom(result: LayerResult, mode: str) -> str:

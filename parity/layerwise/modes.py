@@ -2,26 +2,22 @@
 
 Every tensor of the original is compared twice. *Chained*: both models run on the same input, so an error travels
 on to all that follows. *Isolated*: each layer of the candidate gets what the original's layer got, so only a layer
-that is wrong itself shows an error. The first one that does is the guilty one.
+that is wrong itself shows an error. What the candidate has in place of a layer, however many steps it takes, is
+compared by what comes out of it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from converter.match.alignment.evidence import Match
+from converter.match.ends import Ends
 from converter.match.matching import Matching
-from converter.match.network import Network, Pair
-from converter.ops.forms import Node, Value
-from converter.tflite.decode import decode
+from converter.match.network import Pair
+from converter.ops.forms import Value
 from parity.candidates.candidate import Candidate
 from parity.layerwise.original import Original, Progress
-from parity.layerwise.results import LayerResult
-from parity.layerwise.statistics import Statistics, measure, span_of
-from parity.layerwise.tolerance import limits
-from parity.outputs.compare import RELATIVE, Verdict
-from parity.runners.reference import Trace
 from parity.runners.runtimes import Array
 
 
@@ -33,7 +29,7 @@ class Row:
         match: The nodes that compute it.
         values: The original's and the candidate's.
         chained: One array per input; None where there is none.
-        isolated: As `chained`; None as well where the layer did not get what the original's got.
+        isolated: As `chained`.
     """
 
     match: Match
@@ -54,6 +50,7 @@ class BothModes:
     Attributes:
         rows: In the original's order.
         real: What the model returns, per input, in the original's order.
+        alone: What every layer of the candidate makes of the original's values, per input.
     """
 
     def __init__(
@@ -63,97 +60,84 @@ class BothModes:
         known = original.spreads
         self.rows = [Row(found, pair) for found in matching.matches for pair in found.values if pair.ours in known]
         self.real: list[list[Array | None]] = []
-        self._alone: Mapping[Value, Array] = {}
-        self._unknown = _behind(matching.open_ours, original.network)
-        self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}
-        self._limits = limits(original.network, self._spans, known, original.sensitivities)
+        self.alone: list[Mapping[Value, Array]] = []
+        self._stand_ins = dict(self._standing_in())
+        self._read_as_themselves = set(self._reading_itself())
         for number, inputs in enumerate(original.inputs):
             if progress:
                 progress(f"running the candidate, input {number + 1}/{len(original.inputs)}")
-            self._run(inputs, original.traces[number])
+            self._run(inputs, number)
 
-    def _run(self, inputs: Sequence[Array], trace: Trace) -> None:
-        candidate, shapes = self._candidate, self._candidate.network.shapes
+    def _run(self, inputs: Sequence[Array], number: int) -> None:
+        candidate, trace = self._candidate, self._original.traces[number]
         given = _in_order(inputs, self._matching)
         chained = candidate.run(given, {})
-        self.real.append(self._in_our_order(candidate.outputs(given, chained)))
-        # What the candidate's later layers read in place of its own values: the last partner of each.
-        partners = {row.values.theirs: trace[row.values.ours] for row in self.rows}
-        feeds = {value: array for value, array in partners.items() if shapes.get(value, ()) == array.shape[1:]}
-        alone = candidate.run(given, feeds) if candidate.can_isolate else {}
-        self._alone = alone
-        known = {*feeds, *(end.value for end in candidate.network.inputs)}
+        self.real.append(self._in_our_order(candidate.outputs(given, chained), chained))
+        self.alone.append(candidate.run(given, self._feeds(number)) if candidate.can_isolate else {})
         for row in self.rows:
-            ours, theirs = row.match.ours, row.match.theirs
             row.chained.append(chained.get(row.values.theirs))
-            if theirs is None and ours is not None:  # left out: what comes before stands in its place
-                row.isolated.append(trace.get(ours.inputs[0]))
-            elif theirs is not None and not known.issuperset(theirs.inputs):
-                row.isolated.append(None)  # it did not get what the original's layer got
-            else:
-                row.isolated.append(alone.get(row.values.theirs))
+            row.isolated.append(self._isolated(row, self.alone[-1], trace))
 
-    def _in_our_order(self, made: Sequence[Array | None]) -> list[Array | None]:
-        """What the model returns; a dictionary's order says nothing, so that there the matching counts."""
-        ends = [pair.theirs if self._candidate.has_named_outputs else pair.ours for pair in self._matching.outputs]
-        return [made[end.place] if end and end.place < len(made) else None for end in ends]
-
-    def results(self) -> list[LayerResult]:
-        """Compare every tensor, in the original's order."""
-        made = []
-        for row in self.rows:
-            allowed = self._limits[row.values.ours]
-            chained = self._measured(row, row.chained, allowed.chained)
-            isolated = self._measured(row, row.isolated, allowed.own)
-            if row.values.ours in self._unknown:
-                chained = None
-                isolated = isolated if isolated and isolated.verdict is not Verdict.OTHER_SHAPE else None
-            made.append(self._result(row.values.ours, row.match, chained, isolated))
-        return self._with_real_outputs(made)
-
-    def _measured(self, row: Row, arrays: list[Array | None], limit: float) -> Statistics | None:
-        if all(array is None for array in arrays):
-            return None
-        value = row.values.ours
-        return measure(arrays, [trace[value] for trace in self._original.traces], limit, self._spans[value])
-
-    def _result(
-        self, value: Value, pair: Match | None, chained: Statistics | None, isolated: Statistics | None
-    ) -> LayerResult:
-        original = self._original
-        ours = pair.ours if pair else original.network.producers()[value]
-        return LayerResult(
-            tensor=original.tensor_name(value),
-            op=str(ours.origin.op) if ours else "(not in the file)",
-            layer=pair.theirs.name if pair and pair.theirs else None,
-            shape=original.traces[0][value].shape,
-            span=self._spans[value],
-            spread=original.spreads[value],
-            limit=self._limits[value].own,
-            chained_limit=self._limits[value].chained,
-            chained=chained,
-            isolated=isolated,
-            is_output=any(end.value == value for end in original.network.outputs),
-            is_behind_gap=value in self._unknown,
-            match=pair,
-        )
-
-    def _with_real_outputs(self, made: list[LayerResult]) -> list[LayerResult]:
-        """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
-        original = self._original
-        places = {row.values.ours: place for place, row in enumerate(self.rows)}
-        for end in original.network.outputs:
-            value = end.value
-            if value not in original.spreads:
-                continue
-            arrays = [trace[value] for trace in original.traces]
-            returned = [outputs[end.place] for outputs in self.real]
-            stats = measure(returned, arrays, self._limits[value].chained, self._spans[value])
-            if value not in places:
-                made.append(self._result(value, None, stats, None))
-            elif made[places[value]].chained is None or not stats.ok:
-                made[places[value]] = replace(made[places[value]], chained=stats)
+    def again(self, apart_from: Collection[Value]) -> dict[Value, list[Array | None]]:
+        """The isolated mode once more, in which some values of the candidate are its own: value → one per input."""
+        made: dict[Value, list[Array | None]] = {}
+        for number, inputs in enumerate(self._original.inputs):
+            feeds = {value: array for value, array in self._feeds(number).items() if value not in apart_from}
+            alone = self._candidate.run(_in_order(inputs, self._matching), feeds)
+            for row in self.rows:
+                array = self._isolated(row, alone, self._original.traces[number])
+                made.setdefault(row.values.ours, []).append(array)
         return made
+
+    def _isolated(self, row: Row, alone: Mapping[Value, Array], trace: Mapping[Value, Array]) -> Array | None:
+        if row.match.theirs is None and self._candidate.can_isolate:  # left out: what is there stands in its place
+            stand_in = self._stand_ins.get(row.values.theirs)
+            return None if stand_in is None else trace.get(stand_in)
+        return alone.get(row.values.theirs)
+
+    def _standing_in(self) -> Iterator[tuple[Value, Value]]:
+        """Value of the candidate → what it is by itself, whatever it stands in for."""
+        for ends in self._matching.inputs:
+            if ends.theirs:
+                yield ends.theirs.value, ends.ours.value
+        for row in self.rows:
+            if row.match.theirs is not None:
+                yield row.values.theirs, row.values.ours
+
+    def _feeds(self, number: int) -> dict[Value, Array]:
+        """What the candidate's layers read in place of its own values.
+
+        Where several of its values should equal one of the original's, the last does. Where one of its values stands
+        for several of the original's, because a layer between them is missing, its readers get what their partners
+        get, if they all agree.
+        """
+        trace, shapes = self._original.traces[number], self._candidate.network.shapes
+        last = {row.values.ours: row.values.theirs for row in self.rows}
+        feeds: dict[Value, Array] = {}
+        for row in self.rows:
+            ours, theirs = row.values.ours, row.values.theirs
+            is_fed = last[ours] == theirs and (row.match.theirs or theirs not in self._read_as_themselves)
+            if is_fed and shapes.get(theirs, ()) == trace[ours].shape[1:]:
+                feeds[theirs] = trace[ours]
+        return feeds
+
+    def _reading_itself(self) -> Iterator[Value]:
+        """Values of the candidate that some layer reads as its partner reads theirs."""
+        for pair in self._matching.pairs():
+            for value in pair.theirs.inputs:
+                if self._stand_ins.get(value) in pair.ours.inputs:
+                    yield value
+
+    def _in_our_order(self, made: Sequence[Array | None], chained: Mapping[Value, Array]) -> list[Array | None]:
+        """What the model returns; a dictionary's order says nothing, so that there the matching counts."""
+        outputs: list[Array | None] = []
+        for ends in self._matching.outputs:
+            end = ends.theirs if self._candidate.has_named_outputs else ends.ours
+            if ends.packed is not None:
+                outputs.append(_taken_out(ends, made, chained))
+            else:
+                outputs.append(made[end.place] if end and end.place < len(made) else None)
+        return outputs
 
     def by_value(self) -> dict[Value, list[Array | None]]:
         """The candidate's own run: value of the original → one array per input."""
@@ -170,33 +154,22 @@ class BothModes:
                     own[mode] = heat_map(array, reference)
         return maps
 
-    def culprit(self, result: LayerResult) -> str | None:
-        """Which layer it is, where a convolution and its batch normalization are one step.
 
-        The file has the normalization folded away, so before it the convolution alone has to give the file's
-        result, without the bias if the normalization is what adds it.
-        """
-        pair = result.match
-        if pair is None or pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
-            return result.layer
-        own = self._alone.get(pair.theirs.joined[0].outputs[0])
-        expected = self._original.traces[-1][pair.ours.outputs[0]]
-        if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
-            bias = pair.ours.weights["bias"].holder
-            expected = expected - np.asarray(decode(self._original.blueprint.graph.tensors[bias.tensor]), np.float32)
-        if own is None or own.shape != expected.shape:
-            return result.layer
-        is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
-        return str(pair.theirs.config["batch_norm"]) if is_right else result.layer
-
-
-def _behind(nodes: Sequence[Node], network: Network) -> set[Value]:
-    """Everything that depends on nodes without a partner: there is nothing to expect of it in the whole network."""
-    values = {value for node in nodes for value in node.outputs}
-    for node in network.nodes:
-        if values.intersection(node.inputs):
-            values.update(node.outputs)
-    return values
+def _taken_out(ends: Ends, made: Sequence[Array | None], chained: Mapping[Value, Array]) -> Array | None:
+    """One of several results that the model returns as one: the part of it that equals the value inside."""
+    whole = made[ends.packed.place] if ends.packed and ends.packed.place < len(made) else None
+    part = chained.get(ends.inside) if ends.inside else None
+    if whole is None or part is None or whole.ndim != part.ndim:
+        return None
+    for axis in range(1, part.ndim):
+        length = part.shape[axis]
+        if whole.shape[:axis] + whole.shape[axis + 1 :] != part.shape[:axis] + part.shape[axis + 1 :]:
+            continue
+        for start in range(whole.shape[axis] - length + 1):
+            taken: Array = whole[(*[slice(None)] * axis, slice(start, start + length))]
+            if np.isclose(taken.flat[0], part.flat[0], equal_nan=True) and np.allclose(taken, part, equal_nan=True):
+                return taken
+    return None
 
 
 def _in_order(inputs: Sequence[Array], matching: Matching) -> list[Array]:

@@ -1,14 +1,15 @@
 """The original's side of a comparison: run with all its intermediate results."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
+from converter.match.alignment.numbers import file_digests
 from converter.match.canonical import network_of_blueprint
 from converter.match.network import Network
 from converter.match.transfer import Plan
-from converter.ops.forms import Value
+from converter.ops.forms import Node, Value
 from converter.tflite.model import Model
 from parity.inputs import check_inputs, seeded_inputs
 from parity.runners.reference import Trace, TracedReference
@@ -35,6 +36,10 @@ class Original:
     traces: Sequence[Trace]
     spreads: Mapping[Value, float]
     sensitivities: Mapping[Value, float]
+
+    def numbers(self) -> dict[Node, Hashable]:
+        """Node → a digest of its kernel."""
+        return file_digests(self.network, self.blueprint)
 
     def tensor_name(self, value: Value) -> str:
         """The file's name for a value."""

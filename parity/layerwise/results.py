@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from converter.match.audit import Finding
 from converter.match.alignment.evidence import Match
+from converter.match.audit import Finding
+from converter.match.matching import Matching
 from parity.layerwise.statistics import Statistics
 
 
@@ -25,6 +26,7 @@ class LayerResult:
         isolated: The layer's own error; None where it cannot be run alone.
         is_output: Whether it is one of the model's outputs: then `chained` is also what the model itself returns.
         is_behind_gap: Whether it depends on something that the candidate has no partner for.
+        is_set_aside: Whether the candidate computes it in another way, and what comes of it is equal.
     """
 
     tensor: str
@@ -39,6 +41,7 @@ class LayerResult:
     isolated: Statistics | None
     is_output: bool = False
     is_behind_gap: bool = False
+    is_set_aside: bool = False
     match: Match | None = field(default=None, repr=False)
 
     @property
@@ -62,8 +65,8 @@ class Guilty:
         layer: The candidate's layer; the file's where the candidate has none.
         tensor: The tensor of the original that it should compute.
         op: The original's operator.
-        mode: `isolated` if the layer is wrong on the original's own values; `chained` if no layer is, but an
-            error grows; `absent` if nothing is wrong, but the candidate lacks this one.
+        mode: `isolated` if the layer is wrong on the original's own values; `absent` if the candidate lacks it;
+            `chained` if no layer is wrong alone, but what comes out of all of them is.
         why: The reason, from the audit where it knows one.
     """
 
@@ -87,6 +90,7 @@ class ParityReport:
         guilty: The first wrong layer; None if there is none.
         findings: What the audit found.
         notes: What was not compared, and why.
+        matching: Which layer is which, and why; None for a report that was not made here.
         inputs: How many inputs were run.
     """
 
@@ -97,6 +101,7 @@ class ParityReport:
     guilty: Guilty | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    matching: Matching | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

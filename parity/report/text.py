@@ -86,8 +86,8 @@ def print_parity(
         console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
     elif report.guilty:
         guilty = report.guilty
-        modes = {"isolated": "is wrong", "chained": "is the first one off", "absent": "is missing"}
-        console.print(f"{guilty.layer} {modes[guilty.mode]}: {guilty.why}", style="bold red")
+        modes = {"isolated": " is wrong", "chained": " is the first one off", "absent": ""}
+        console.print(f"{guilty.layer}{modes[guilty.mode]}: {guilty.why}", style="bold red")
         console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
     else:
         console.print(f"NOT the same: nothing of {report.model}'s outputs could be compared", style="red")

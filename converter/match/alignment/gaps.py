@@ -36,7 +36,15 @@ def bridged(pairing: Pairing, outputs: Sequence[Ends]) -> Iterator[Match]:
             continue
         seen.add(key)
         if is_ours and is_theirs and not {ours, theirs} & taken:
-            yield Match(ours, theirs, Evidence.PLACE, (values,), (IN_PLACE,), (), (*_inside(left, ours), *_inside(right, theirs)))
+            yield Match(
+                ours,
+                theirs,
+                Evidence.PLACE,
+                (values,),
+                (IN_PLACE,),
+                (),
+                (*_inside(left, ours), *_inside(right, theirs)),
+            )
         elif is_ours and ours not in taken:
             yield Match(ours, None, Evidence.TOPOLOGY, (values,), (MISSING,), (), _inside(left, ours))
         elif is_theirs and theirs not in taken:

@@ -205,7 +205,7 @@ def test_missing_last_activation_is_found() -> None:
     model = keras.Model(inputs, layers.Conv2D(2, 1, name="end")(inputs))
     file = converter.read(b.build([made]))
     transfer(plan_for(model, file))
-    assert "relu is missing after it" in guilty(parity.layers(file, model)).why
+    assert "the model has no relu after end" in guilty(parity.layers(file, model)).why
 
 
 def test_report_is_json() -> None:

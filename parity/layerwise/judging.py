@@ -1,0 +1,266 @@
+"""From the values of both modes to a result per tensor; what is equal in another way is left alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from converter.match.alignment.evidence import Evidence, Match
+from converter.match.alignment.names import fits
+from converter.match.audit import Finding
+from converter.match.matching import Matching
+from converter.match.network import Network, Pair
+from converter.ops.forms import Node, Value
+from converter.tflite.decode import decode
+from parity.candidates.candidate import Candidate
+from parity.layerwise.modes import BothModes, Row
+from parity.layerwise.original import Original
+from parity.layerwise.results import LayerResult
+from parity.layerwise.statistics import Statistics, measure, span_of
+from parity.layerwise.tolerance import Limits, limits
+from parity.outputs.compare import RELATIVE, Verdict
+from parity.runners.runtimes import Array
+
+
+class Judge:
+    """Measures and judges.
+
+    Args:
+        original: What is right.
+        modes: The candidate's values.
+        matching: Which value is which.
+        findings: What the audit says, whether it is to be shown or not: where structures differ, values decide.
+    """
+
+    def __init__(self, original: Original, modes: BothModes, matching: Matching, findings: Iterable[Finding]) -> None:
+        self._original, self._modes, self._matching = original, modes, matching
+        self._differing = {node for finding in findings for node in (finding.ours, finding.theirs) if node}
+        known = original.spreads
+        self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}
+        self._limits = limits(original.network, self._spans, known, original.sensitivities)
+        self.gaps = tuple(_gaps(matching))
+        self._unknown = _behind(self.gaps, original.network)
+        self._unmatched = set(matching.open_theirs)
+        self._open_makers = tuple(
+            {value: node for node in nodes for value in node.outputs}
+            for nodes in (matching.open_ours, matching.open_theirs)
+        )
+
+    def results(self) -> list[LayerResult]:
+        """One per tensor that has a partner, and per output, in the original's order."""
+        rows, modes = self._modes.rows, self._modes
+        made = [self._judged(row, row.isolated) for row in rows]
+        made = self._with_real_outputs(made)
+        last = {row.values.ours: place for place, row in enumerate(rows)}
+        intermediate = {
+            place
+            for place, row in enumerate(rows)
+            if last[row.values.ours] != place and _is_right(made[last[row.values.ours]])
+        }
+        made = [_set_aside(result) if place in intermediate else result for place, result in enumerate(made)]
+        bad = {place for place, row in enumerate(rows) if _is_wrong(made[place]) and self._is_other(row)}
+        if bad and all(result.chained and result.chained.ok for result in made if result.is_output):
+            again = modes.again({rows[place].values.theirs for place in bad})
+            others = [self._judged(row, again[row.values.ours]) for place, row in enumerate(rows) if place not in bad]
+            if not any(map(_is_wrong, others)):
+                made = [_set_aside(result) if place in bad else result for place, result in enumerate(made)]
+        return made
+
+    def _is_other(self, row: Row) -> bool:
+        """Whether there is a difference that might be another way to compute the same."""
+        return not row.match.is_same_layer or bool({row.match.ours, row.match.theirs} & self._differing)
+
+    def _judged(self, row: Row, alone: Sequence[Array | None]) -> LayerResult:
+        allowed = self._limits[row.values.ours]
+        chained = self._measured(row, row.chained, allowed.chained)
+        isolated = self._measured(row, alone, allowed.own)
+        if row.values.ours in self._unknown:
+            chained = None
+            isolated = isolated if isolated and isolated.verdict is not Verdict.OTHER_SHAPE else None
+        if isolated and not isolated.ok and self._got_something_else(row.match):
+            isolated = None
+        return self._result(row.values.ours, row.match, chained, isolated)
+
+    def _got_something_else(self, match: Match) -> bool:
+        """Whether a layer reads what has no partner, so that it says nothing about the layer if its result is off."""
+        return match.is_same_layer and any(node in self._unmatched for node in self._around(match))
+
+    def _measured(self, row: Row, arrays: Sequence[Array | None], limit: float) -> Statistics | None:
+        if all(array is None for array in arrays):
+            return None
+        value = row.values.ours
+        return measure(list(arrays), [trace[value] for trace in self._original.traces], limit, self._spans[value])
+
+    def _result(
+        self, value: Value, pair: Match | None, chained: Statistics | None, isolated: Statistics | None
+    ) -> LayerResult:
+        original = self._original
+        ours = pair.ours if pair else original.network.producers()[value]
+        return LayerResult(
+            tensor=original.tensor_name(value),
+            op=str(ours.origin.op) if ours else "(not in the file)",
+            layer=pair.theirs.name if pair and pair.theirs else None,
+            shape=original.traces[0][value].shape,
+            span=self._spans[value],
+            spread=original.spreads[value],
+            limit=self._limits[value].own,
+            chained_limit=self._limits[value].chained,
+            chained=chained,
+            isolated=isolated,
+            is_output=any(end.value == value for end in original.network.outputs),
+            is_behind_gap=value in self._unknown,
+            match=pair,
+        )
+
+    def _with_real_outputs(self, made: list[LayerResult]) -> list[LayerResult]:
+        """What the model itself returns counts for its outputs, in the original's order, whatever a replay says."""
+        original = self._original
+        places = {row.values.ours: place for place, row in enumerate(self._modes.rows)}
+        for place, end in enumerate(original.network.outputs):
+            value = end.value
+            if value not in original.spreads:
+                continue
+            arrays = [trace[value] for trace in original.traces]
+            returned = [outputs[place] for outputs in self._modes.real]
+            stats = measure(returned, arrays, self._limits[value].chained, self._spans[value])
+            if value not in places:
+                made.append(self._result(value, None, stats, None))
+            elif made[places[value]].chained is None or not stats.ok:
+                made[places[value]] = replace(made[places[value]], chained=stats)
+        return made
+
+    def refuted(self, findings: Iterable[Finding], results: Sequence[LayerResult]) -> set[Finding]:
+        """Differences in structure that make none in what is computed."""
+        right: dict[Node, bool] = {}
+        for row, result in zip(self._modes.rows, results, strict=False):
+            is_fine = result.isolated.ok if result.isolated else result.is_set_aside
+            for node in self._around(row.match):
+                right[node] = right.get(node, True) and is_fine
+        return {
+            finding
+            for finding in findings
+            if finding.is_structural and all(right.get(node, False) for node in (finding.ours, finding.theirs) if node)
+        }
+
+    def _around(self, match: Match) -> Iterator[Node]:
+        """The nodes that a result comes from: its own, and those without a partner that lead to it."""
+        pending, seen = [node for node in (match.ours, match.theirs) if node], set[Node]()
+        yield from pending
+        while pending:
+            for value in pending.pop().inputs:
+                for makers in self._open_makers:
+                    maker = makers.get(value)
+                    if maker and maker not in seen:
+                        seen.add(maker)
+                        pending.append(maker)
+                        yield maker
+
+    def culprit(self, result: LayerResult) -> str:
+        """The name of the layer to blame for a wrong result: the candidate's; the file's where it has none."""
+        pair = result.match
+        if pair is None or pair.theirs is None:
+            missing = (*pair.inside, pair.ours) if pair and pair.ours else ()
+            return missing[0].name if missing else result.tensor
+        if pair.ours is None:
+            return self._first_off(result, (*pair.inside, pair.theirs))
+        return self._normalization(pair, result) or pair.theirs.name
+
+    def _first_off(self, result: LayerResult, steps: Sequence[Node]) -> str:
+        """Of several steps that the file does not have, the first one that changes something."""
+        value = next(row.values.ours for row in self._modes.rows if row.match is result.match)
+        for step in steps:
+            made: list[Array | None] = [alone.get(step.outputs[0]) for alone in self._modes.alone]
+            expected = [trace[value] for trace in self._original.traces]
+            if not measure(made, expected, result.limit, result.span).ok:
+                return step.name
+        return steps[-1].name
+
+    def _normalization(self, pair: Match, result: LayerResult) -> str | None:
+        """The batch normalization of a convolution, if that is what is wrong in the step that they are together.
+
+        The file has it folded away, so before it the convolution alone has to give the file's result, without the
+        bias if the normalization is what adds it.
+        """
+        if pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
+            return None
+        own = self._modes.alone[-1].get(pair.theirs.joined[0].outputs[0])
+        expected = self._original.traces[-1][pair.ours.outputs[0]]
+        if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
+            bias = pair.ours.weights["bias"].holder
+            expected = expected - np.asarray(decode(self._original.blueprint.graph.tensors[bias.tensor]), np.float32)
+        if own is None or own.shape != expected.shape:
+            return None
+        is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
+        return str(pair.theirs.config["batch_norm"]) if is_right else None
+
+    def computing_the_same(self, candidate: Candidate) -> list[Pair[Node]]:
+        """Layers without a partner of which one gives, on the original's values, what the other does there.
+
+        Of several that do, the last: what comes first is left for what nothing computes.
+        """
+        found: list[Pair[Node]] = []
+        for ours in self._matching.open_ours:
+            value = ours.outputs[0] if ours.outputs else None
+            if value not in self._original.spreads:
+                continue
+            arrays = [trace[value] for trace in self._original.traces]
+            same = [
+                theirs
+                for theirs in self._matching.open_theirs
+                if fits(ours, theirs)
+                and theirs.outputs
+                and candidate.network.shapes.get(theirs.outputs[0]) == arrays[0].shape[1:]
+                and measure(self._made_by(theirs), arrays, self._limits[value].own, self._spans[value]).ok
+            ]
+            found += [Pair(ours, theirs) for theirs in same if theirs not in {pair.theirs for pair in found}][-1:]
+        return found
+
+    def _made_by(self, node: Node) -> list[Array | None]:
+        return [alone.get(node.outputs[0]) for alone in self._modes.alone]
+
+    def limit(self, value: Value) -> Limits:
+        """What the errors of a value may be."""
+        return self._limits[value]
+
+
+def _is_right(result: LayerResult) -> bool:
+    return result.isolated is not None and result.isolated.ok
+
+
+def _is_wrong(result: LayerResult) -> bool:
+    return result.isolated is not None and not result.isolated.ok
+
+
+def _set_aside(result: LayerResult) -> LayerResult:
+    """A value that the candidate computes in another way: what comes of it was compared instead."""
+    chained = result.chained if result.is_output else None
+    return replace(result, isolated=None, chained=chained, is_set_aside=True)
+
+
+def _gaps(matching: Matching) -> list[Node]:
+    """The original's layers that the candidate lacks, or has in a form that cannot take their weights."""
+    unfit = [
+        found.ours
+        for found in matching.matches
+        if found.ours
+        and found.theirs
+        and found.evidence is Evidence.PLACE
+        and found.ours.weights
+        and not _may_be(found)
+    ]
+    inside = {node for found in matching.matches for node in found.inside}
+    return [*unfit, *(node for node in matching.open_ours if node not in inside)]
+
+
+def _may_be(found: Match) -> bool:
+    """Whether another kind of layer could compute what the file's does: not one of the same kind with other weights."""
+    return bool(found.ours and found.theirs) and found.ours.family != found.theirs.family
+
+
+def _behind(nodes: Sequence[Node], network: Network) -> set[Value]:
+    """Everything that depends on nodes without a partner: there is nothing to expect of it in the whole network."""
+    values = {value for node in nodes for value in node.outputs}
+    for node in network.nodes:
+        if values.intersection(node.inputs):
+            values.update(node.outputs)
+    return values
