@@ -254,7 +254,7 @@ class _Planner:
     def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Leftover]:
         firsts = {leftover.layer: leftover for leftover in reversed(self._unread)}
         for first in (firsts[layer] for layer in dict.fromkeys(leftover.layer for leftover in self._unread)):
-            yield replace(first, nearest=tuple(item.name for item in unfed if item.shape == first.keras_shape))
+            yield replace(first, nearest=tuple(item.name for item in unfed if item.keras_shape == first.keras_shape))
 
 
 def _nearest(item: Leftover, others: Sequence[Leftover]) -> tuple[str, ...]:

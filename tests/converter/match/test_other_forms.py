@@ -12,7 +12,6 @@ from converter.errors import BadOverride
 from converter.match.overrides import Override
 from converter.match.trace import keras_network
 from converter.match.transfer import transfer
-from converter.ops import KINDS
 from converter.tflite.model import Model
 from converter.write.writer import write
 from fixtures.builder import Builder
@@ -116,3 +115,71 @@ def test_transfers_and_comes_back(name: str, has_bias: bool, settings: dict[str,
     anew = converter.read(write(None, model))
     assert_agrees(anew, model)
     assert_same(parity.layers(anew, model))
+
+
+def test_nothing_else_passes_for_it() -> None:
+    """Neither another window, nor as many channels that are mixed."""
+    for file, model in (
+        (file_of("CONV_2D", (6, 3, 3, 4)), model_of(dense)),
+        (depthwise(), model_of(lambda **given: layers.Dense(4, **given))),
+        (depthwise(), model_of(lambda **given: layers.Conv2D(4, (3, 2), groups=2, padding="same", **given))),
+    ):
+        outcome = parity.layers(file, model)
+        assert not outcome.ok
+        assert outcome.findings
+
+
+def test_one_variable_stays_one_however_it_is_seen() -> None:
+    """One layer over a picture and over its mean: its two nodes are of two kinds, and share their weights."""
+    inputs, layer = keras.Input(SHAPE), layers.Dense(6, name="both")
+    means = layer(layers.GlobalAveragePooling2D()(inputs))
+    traced = keras_network(keras.Model(inputs, [layer(inputs), means]))
+    nodes = {node.kind: node for node in traced.network.nodes if node.weights}
+    seen = {kind: node.weights["kernel"] for kind, node in nodes.items()}
+    assert {kind: slot.shape for kind, slot in seen.items()} == {"conv": (1, 1, 4, 6), "dense": (4, 6)}
+    assert len({*seen.values(), *traced.slots}) == 2  # kernel and bias
+
+
+def siblings() -> tuple[Model, Any]:
+    """Two 1×1 convolutions that nothing tells apart in the model, where they are dense layers."""
+    b = Builder()
+    x = b.input((1, *SHAPE))
+    both = [b.conv(x, (6, 1, 1, 4), name) for name in ("left", "right")]
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, layers.Add()([layers.Dense(6, name=name)(inputs) for name in ("a", "b")]))
+    return converter.read(b.build(b.op("ADD", both, [(1, *SHAPE[:2], 6)], ["sum"]))), model
+
+
+def test_rows_pair_them() -> None:
+    file, model = siblings()
+    (first, _) = plan_for(model, file).starter
+    assert (first.name, first.nearest) == ("left/Kernel", ("a/kernel", "b/kernel"))
+    for layout in (None, "ohwi->hwio"):
+        transfer(plan_for(model, file, overrides=[Override("right/Kernel", "a/kernel", "a test", layout)]))
+        assert_agrees(file, model)
+    right = converter.convert(file).get_layer("right").kernel
+    np.testing.assert_array_equal(model.get_layer("a").kernel, np.reshape(right, (4, 6)))
+
+
+def test_rows_know_the_variable_s_own_shape() -> None:
+    file, model = siblings()
+    transfer(plan_for(model, file, overrides=[Override("left/Kernel", "a/kernel", "a test", "reshaped")]))
+    stored = np.reshape(converter.convert(file).get_layer("left").kernel, (4, 6)).T  # as the file has it
+    np.testing.assert_array_equal(model.get_layer("a").kernel, stored.reshape(4, 6))
+    inputs = keras.Input(SHAPE)
+    other = keras.Model(inputs, layers.Dense(5, name="a")(inputs))
+    with pytest.raises(BadOverride, match=r"the tensor has shape \(6, 1, 1, 4\), the variable \(4, 5\)"):
+        plan_for(other, file, overrides=[Override("left/Kernel", "a/kernel", "a test")])
+
+
+def test_what_is_left_over_has_its_own_shape() -> None:
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, layers.Dense(5, name="step")(inputs))
+    assert "step/kernel (4, 5)" in {str(each).partition(";")[0] for each in plan_for(model, pointwise()).unfed}
+
+
+def test_written_in_the_cheapest_form() -> None:
+    """A new file has the operators that runtimes are fast with, whatever the layers are called."""
+    for form, expected in ((dense, "CONV_2D"), (in_groups(2), "DEPTHWISE_CONV_2D")):
+        graph = converter.read(write(None, model_of(form))).graph
+        assert [kind for kind, _ in operators(graph)] == [expected]
