@@ -51,7 +51,7 @@ class Assignment:
         """The array for the variable, in Keras's axis order and the variable's own shape."""
         if self.tensor is None:
             return np.broadcast_to(np.float32(self.constant), tuple(self.variable.shape))
-        return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor))).reshape(self.variable.shape)
+        return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor))).reshape(tuple(self.variable.shape))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ def test_what_stands_in_the_way_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_what_is_registered_here_is_unknown_elsewhere() -> None:
-    registered = keras.saving.register_keras_serializable("tests")(odd_layers.Identity)
+    register: Any = keras.saving.register_keras_serializable("tests")
+    registered = register(odd_layers.Identity)
     before = dict(keras.saving.get_custom_objects())
     assert not_loadable(model_of(registered(name="odd"))) == {"layer 'odd'": f"the class Identity {OWN_CODE}"}
     assert keras.saving.get_custom_objects() == before

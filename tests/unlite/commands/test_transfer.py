@@ -64,7 +64,12 @@ def test_file_that_will_not_load_again_is_told_before_it_is_written(
     name: str, why: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, save = [], converter.save
-    monkeypatch.setattr(converter, "save", lambda *given: (before.append(capfd.readouterr().err), save(*given)))
+
+    def spied(*given: Any) -> None:
+        before.append(capfd.readouterr().err)
+        save(*given)
+
+    monkeypatch.setattr(converter, "save", spied)
     made = document(capfd, "transfer", "file.tflite", f"mine.py:{name}", "-o", "out.keras", "--no-verify")
     (note,) = made["notes"]
     assert f"out.keras will not load in unlite again: {why}" in note
