@@ -18,7 +18,7 @@ def check_output(path: str | os.PathLike[str], suffix: str = SUFFIX) -> Path:
         OutputNotWritten: It has another suffix, or its folder is missing or cannot be written.
     """
     path = Path(path)
-    if path.suffix != suffix:
+    if not "".join(path.suffixes).endswith(suffix):
         raise OutputNotWritten(f"{path} does not end in {suffix}", hint=f"try {path.stem or 'model'}{suffix}")
     if not path.parent.is_dir():
         raise OutputNotWritten(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")

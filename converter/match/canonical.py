@@ -60,6 +60,7 @@ class NetworkBuilder:
             weights = {ours: layer.slots[theirs] for ours, theirs in part.weights.items() if theirs in layer.slots}
             if is_last:
                 weights |= {attribute: slot for attribute, slot in layer.slots.items() if attribute not in known}
+            weights |= {name: weights[name].seen_as(shape) for name, shape in part.shapes.items() if name in weights}
             self._nodes.append(Node(layer.name, part.kind, part.config, weights, inputs, outputs, layer.origin))
             shapes = layer.view.outputs if is_last else (_inner_shape(layer.view, part),)
             self._shapes |= dict(zip(outputs, shapes, strict=True))

@@ -97,11 +97,15 @@ def _variable(row: Override, network: Network) -> _Place:
 def _layout(row: Override, left: _Place, right: _Place, blueprint: Blueprint) -> Layout:
     own: Layout = left.slot.holder.layout
     file_shape = blueprint.graph.tensors[left.slot.holder.tensor].shape
-    layout = named(row.layout, file_shape, right.slot.shape) if row.layout else own
-    if layout is None or layout.keras_shape(file_shape) != right.slot.shape:
-        fitting = [name for name in LAYOUT_NAMES if named(name, file_shape, right.slot.shape)]
+    if row.layout in (None, own.name) and left.slot.shape == right.slot.shape:
+        return own
+    shape = tuple(right.slot.holder.shape)  # people know the variable's own, which the node may see as another
+    made = ((name, named(name, file_shape, each)) for each in (shape, right.slot.shape) for name in LAYOUT_NAMES)
+    fitting = {name: layout for name, layout in made if layout}
+    layout = fitting.get(row.layout or "")
+    if layout is None:
         raise row.error(
-            f"does not fit: the tensor has shape {file_shape}, the variable {right.slot.shape}",
+            f"does not fit: the tensor has shape {file_shape}, the variable {shape}",
             hint=f"layouts that would fit: {', '.join(fitting)}" if fitting else "no layout makes one of the other",
         )
     return layout

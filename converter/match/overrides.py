@@ -97,7 +97,7 @@ class Leftover:
         name: The tensor's name, or the variable's path.
         layer: The layer that it belongs to.
         shape: As its own side has it.
-        keras_shape: As Keras would have it.
+        keras_shape: As a node of the canonical network has it, which both sides have in common.
         nearest: Candidates on the other side, best first.
     """
 

@@ -114,15 +114,14 @@ def keras_network(model: Any) -> KerasNetwork:
         {tensor.name: values[tensor] for tensor in inputs},
         {values[tensor]: tuple(tensor.shape[1:]) for tensor in inputs},
     )
-    slots = _Slots()
     for call in tracer.calls:
         view = View(_class_name(call.layer), _settings(call), _shapes(call.inputs), _shapes(call.outputs))
         operands, results = (tuple(values[t] for t in tensors) for tensors in (call.inputs, call.outputs))
-        builder.add(Layer(call.name, view, operands, results, slots.named(call.layer), call))
-    loose = tuple(_loose(model, {call.layer for call in tracer.calls}, slots))
+        builder.add(Layer(call.name, view, operands, results, _slots_of(call.layer), call))
+    loose = tuple(_loose(model, {call.layer for call in tracer.calls}))
     network = builder.build(zip(names, (values[tensor] for tensor in outputs), strict=True), loose)
     values = {tensor: builder.same(value) for tensor, value in values.items()}
-    every_slot = tuple(map(slots.of, model.weights))
+    every_slot = tuple(map(_slot_of, model.weights))
     return KerasNetwork(network, tuple(tracer.calls), values, every_slot, model, arguments, returned)
 
 
@@ -244,37 +243,31 @@ def _shapes(tensors: Sequence[Any]) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(tensor.shape[1:]) for tensor in tensors)
 
 
-class _Slots:
-    """One slot per variable: Keras's are compared element by element, and cannot be keys themselves."""
-
-    def __init__(self) -> None:
-        self._of: dict[int, Slot] = {}
-
-    def of(self, variable: Any) -> Slot:
-        """The variable's, however often it is met."""
-        return self._of.setdefault(id(variable), Slot(tuple(variable.shape), variable))
-
-    def named(self, layer: Any) -> dict[str, Slot]:
-        """The layer's own weights under the names of its attributes, or else of its variables."""
-        if _holds_layers(layer):
-            return {}  # they belong to the layers inside
-        slots: dict[str, Slot] = {}
-        for variable in getattr(layer, "weights", ()):
-            named = [name for name in ATTRIBUTES if getattr(layer, name, None) is variable]
-            attribute = named[0] if named else variable.name
-            slots[variable.path if attribute in slots else attribute] = self.of(variable)
-        return slots
+def _slot_of(variable: Any) -> Slot:
+    return Slot(tuple(variable.shape), variable)
 
 
-def _loose(holder: Any, placed: set[Any], slots: _Slots, path: str = "") -> Iterator[Node]:
+def _slots_of(layer: Any) -> dict[str, Slot]:
+    """The layer's own weights under the names of its attributes, or else of its variables."""
+    if _holds_layers(layer):
+        return {}  # they belong to the layers inside
+    slots: dict[str, Slot] = {}
+    for variable in getattr(layer, "weights", ()):
+        named = [name for name in ATTRIBUTES if getattr(layer, name, None) is variable]
+        attribute = named[0] if named else variable.name
+        slots[variable.path if attribute in slots else attribute] = _slot_of(variable)
+    return slots
+
+
+def _loose(holder: Any, placed: set[Any], path: str = "") -> Iterator[Node]:
     """Layers with weights inside what could not be entered: they have a name, but no place in the graph."""
     for layer in _sublayers(holder):
         inner = _holds_layers(layer)
         if inner:
-            yield from _loose(layer, placed, slots, f"{path}{layer.name}/")
+            yield from _loose(layer, placed, f"{path}{layer.name}/")
         elif layer not in placed and layer.weights:
             view = View(_class_name(layer), config_of(layer), (UNKNOWN,), (UNKNOWN,))
-            own = slots.named(layer)
+            own = _slots_of(layer)
             part = next((part for part in parts(view) if part.weights), None)
             weights = {ours: own[theirs] for ours, theirs in part.weights.items()} if part else own
             yield Node(path + layer.name, part.kind if part else view.layer, {}, weights, (), (), layer)

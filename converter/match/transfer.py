@@ -49,10 +49,10 @@ class Assignment:
     note: str = ""
 
     def value(self) -> NDArray[Any]:
-        """The array for the variable, in Keras's axis order."""
+        """The array for the variable, in Keras's axis order and the variable's own shape."""
         if self.tensor is None:
             return np.broadcast_to(np.float32(self.constant), tuple(self.variable.shape))
-        return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor)))
+        return np.ascontiguousarray(self.layout.to_keras(decode(self.tensor))).reshape(tuple(self.variable.shape))
 
 
 @dataclass(frozen=True)
@@ -140,13 +140,10 @@ def transfer(plan: Plan) -> None:
     """Set the weights. All values are made and checked before the first variable changes.
 
     Raises:
-        PlanIncomplete: Something is left over, or does not fit.
+        PlanIncomplete: Something is left over.
     """
     plan.check()
     values = [(assignment, assignment.value()) for assignment in plan.assignments]
-    for assignment, value in values:
-        if value.shape != tuple(assignment.variable.shape):
-            raise PlanIncomplete(f"{assignment.tensor} has shape {value.shape}, {assignment.path} another one")
     for assignment, value in values:
         assignment.variable.assign(value)
 
@@ -249,15 +246,16 @@ class _Planner:
         )
 
     def _unfed_variables(self) -> Iterator[Leftover]:
+        seen = {slot: slot.shape for node in self._candidate.network.all_nodes() for slot in node.weights.values()}
         for slot in self._candidate.slots:
             if slot not in self._made and "seed" not in slot.holder.name:
                 path = slot.holder.path
-                yield Leftover(path, path.rpartition("/")[0], slot.shape, slot.shape)
+                yield Leftover(path, path.rpartition("/")[0], slot.shape, seen.get(slot, slot.shape))
 
     def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Leftover]:
         firsts = {leftover.layer: leftover for leftover in reversed(self._unread)}
         for first in (firsts[layer] for layer in dict.fromkeys(leftover.layer for leftover in self._unread)):
-            yield replace(first, nearest=tuple(item.name for item in unfed if item.shape == first.keras_shape))
+            yield replace(first, nearest=tuple(item.name for item in unfed if item.keras_shape == first.keras_shape))
 
 
 def _nearest(item: Leftover, others: Sequence[Leftover]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Convolutions: ordinary and grouped, depthwise, separable."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -59,6 +60,16 @@ def _strided(op: OpView, layer: str, config: dict[str, Any], kernel: Weight) -> 
     ]
 
 
+# A convolution that looks at one pixel at a time.
+POINTWISE: Mapping[str, Any] = {
+    "kernel_size": (1, 1),
+    "strides": (1, 1),
+    "dilation_rate": (1, 1),
+    "groups": 1,
+    "padding": ((0, 0), (0, 0)),
+}
+
+
 def _part(view: View, kind: str, extra: Mapping[str, Any], kernel: str = "kernel") -> Part:
     size, strides, dilation = view.pair("kernel_size"), view.pair("strides"), view.pair("dilation_rate")
     config = {"kernel_size": size, "strides": strides, "dilation_rate": dilation, **extra}
@@ -69,13 +80,21 @@ def _multiplier(view: View) -> dict[str, Any]:
     return {"depth_multiplier": view.config.get("depth_multiplier", 1)}
 
 
+def _conv(view: View) -> list[Part]:
+    """With a group for every channel it is a depthwise one, which keeps a channel's filters in an axis of their own."""
+    groups, filters = view.config.get("groups", 1), view.config.get("filters")
+    if groups == 1 or groups != view.inputs[0][-1]:
+        return [_part(view, "conv", {"groups": groups})]
+    part = _part(view, "depthwise", {"depth_multiplier": filters // groups})
+    return [replace(part, shapes={"kernel": (*part.config["kernel_size"], groups, filters // groups)})]
+
+
 def _separable(view: View) -> list[Part]:
     depthwise = _part(view, "depthwise", _multiplier(view))
     channels = (view.inputs[0][-1] or 0) * depthwise.config["depth_multiplier"]
-    pointwise = {"kernel_size": (1, 1), "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
     return [
         Part("depthwise", depthwise.config, {"kernel": "depthwise_kernel"}, channels or None),
-        Part("conv", pointwise | {"padding": ((0, 0), (0, 0))}, biased(view, "pointwise_kernel")),
+        Part("conv", POINTWISE, biased(view, "pointwise_kernel")),
     ]
 
 
@@ -110,7 +129,7 @@ record(
     Operator("CONV_2D", conv_2d, "Conv2DOptions", _multiply_adds, takes_activation=True),
     Layer(
         "Conv2D",
-        lambda view: [_part(view, "conv", {"groups": view.config.get("groups", 1)})],
+        _conv,
         takes_activation=True,
         exported_as=("Conv2D", "convolution", "Kernel"),
         any_size=True,

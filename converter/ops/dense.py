@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from converter.ops.convolution import POINTWISE
 from converter.ops.forms import Emission, OpView, Part, Step, View, Weight, biased
 from converter.ops.forms.layouts import DENSE_OI_TO_IO, SAME
 from converter.ops.records import Kind, Layer, Operator, record
@@ -27,7 +28,11 @@ def fully_connected(op: OpView) -> list[Step]:
 
 
 def _parts(view: View) -> list[Part]:
-    return [Part("dense", {"units": view.config["units"]}, biased(view))]
+    """Over the channels of a picture it is a convolution that looks at one pixel at a time."""
+    units, (*places, channels) = view.config["units"], view.inputs[0]
+    if len(places) != 2 or channels is None:
+        return [Part("dense", {"units": units}, biased(view))]
+    return [Part("conv", POINTWISE, biased(view), shapes={"kernel": (1, 1, channels, units)})]
 
 
 def _emit(e: Emission) -> None:

@@ -11,14 +11,14 @@ from converter.passes.fusions import unfuse
 
 
 def values_of(node: Node) -> dict[str, NDArray[np.float32]]:
-    """A layer's weights in Keras's axis order, with its batch normalization folded in."""
+    """A node's weights in Keras's axis order and its own shapes, with its batch normalization folded in."""
     from keras import ops
 
     norms = [part.origin.layer for part in unfuse([node]) if part.kind == "batch_norm"]
     if node.kind == "batch_norm":  # behind nothing that could take it in
         return dict(zip(("scale", "shift"), _scale_and_shift(*norms), strict=True))
     values = {
-        name: np.asarray(ops.convert_to_numpy(slot.holder), np.float32)
+        name: np.asarray(ops.convert_to_numpy(slot.holder), np.float32).reshape(slot.shape)
         for name, slot in node.weights.items()
         if not name.startswith("batch_norm/")
     }

@@ -113,4 +113,4 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def tell(line: str) -> None:
     """Say something that is no result."""
-    print(line, file=sys.stderr)
+    print(line, file=sys.stderr, flush=True)

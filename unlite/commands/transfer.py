@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import converter
-from converter.files import check_output, whole_file
-from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, OVERRIDES, Progress, Result, Verb, find, working
+from converter.files import SUFFIX, check_output, whole_file
+from converter.rebuild.saving import WEIGHTS, not_loadable, save_weights
+from unlite.commands.frame import JSON, MODEL, NO_VERIFY, OVERRIDES, Progress, Result, Verb, find, tell, working
 
 if TYPE_CHECKING:
+    import keras
     from rich.console import Console
 
     from converter.match.transfer import Plan
@@ -23,7 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Both models, what belongs together by hand, and what may stay as it is."""
     parser.add_argument("model", **MODEL)
     parser.add_argument("candidate", metavar="CANDIDATE", help="your model: a .keras file, or file.py:function")
-    parser.add_argument("-o", "--output", **KERAS_OUTPUT)
+    text = "the whole model (default: MODEL's name in this folder), or for your own code to load: OUT.weights.h5"
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help=text)
     parser.add_argument("--overrides", **OVERRIDES)
     text = "write a table with a row for each layer that has no partner, to be filled in, and stop"
     parser.add_argument("--write-overrides", type=Path, metavar="FILE", help=text)
@@ -39,7 +42,8 @@ def run(arguments: argparse.Namespace) -> Result:
     from converter.match.transfer import make_plan, transfer
 
     output = arguments.output or Path(f"{Path(arguments.model).stem}.keras")
-    check_output(output)
+    is_weights = output.name.endswith(WEIGHTS)
+    check_output(output, WEIGHTS if is_weights else SUFFIX)
     original = converter.read(find(arguments.model))
     with working() as progress:
         from parity.candidates.loading import load_model
@@ -48,6 +52,9 @@ def run(arguments: argparse.Namespace) -> Result:
         blueprint = converter.blueprint(original.graph, original.name)
         progress("loading the candidate")
         model = load_model(arguments.candidate)
+        notes = [] if is_weights or arguments.write_overrides else _warnings(model, output)
+        for note in notes:
+            tell(f"note: {note}")
         progress("matching")
         plan = make_plan(blueprint, model, rows, arguments.allow_unfed)
         if arguments.write_overrides:
@@ -58,11 +65,25 @@ def run(arguments: argparse.Namespace) -> Result:
         agrees = report is None or report.ok or (plan.has_gaps_on_purpose and report.matched_layers_ok)
         if agrees:
             progress(f"saving {output}")
-            converter.save(model, output)
-    return _result(plan, report, output if agrees else None)
+            (save_weights if is_weights else converter.save)(model, output)
+    return _result(plan, report, output if agrees else None, notes)
 
 
-def _result(plan: "Plan", report: "ParityReport | None", output: Path | None) -> Result:
+def _warnings(model: "keras.Model", output: Path) -> list[str]:
+    """What somebody should know before the model is written."""
+    reasons = [f"{what}: {why}" for what, why in not_loadable(model).items()]
+    if not reasons:
+        return []
+    weights = f"{output.stem}{WEIGHTS}"
+    more = f"; and {len(reasons) - NOTES_SHOWN} more" if len(reasons) > NOTES_SHOWN else ""
+    return [
+        f"{output} will not load in unlite again: {'; '.join(reasons[:NOTES_SHOWN])}{more}. With -o {weights} a "
+        f"function of yours can build the model and call model.load_weights('{weights}'): `unlite parity` and "
+        "`unlite export` take it as file.py:function"
+    ]
+
+
+def _result(plan: "Plan", report: "ParityReport | None", output: Path | None, notes: list[str]) -> Result:
     def show(console: "Console") -> None:
         from parity.report.text import print_parity
 
@@ -84,7 +105,7 @@ def _result(plan: "Plan", report: "ParityReport | None", output: Path | None) ->
         }
         for a in plan.assignments
     ]
-    rest = {"notes": list(plan.notes), "parity": report.as_dict() if report else None}
+    rest = {"notes": [*notes, *plan.notes], "parity": report.as_dict() if report else None}
     document = {"ok": output is not None, "assignments": assignments} | rest
     return Result(lambda: document, show, output is not None)
 

@@ -26,12 +26,14 @@ class Part:
     Attributes:
         weights: The node's name for a weight → the layer's.
         channels: Of its result, where they are not the layer's.
+        shapes: The node's name for a weight → its shape there, where the layer has it under another.
     """
 
     kind: str
     config: Mapping[str, Any]
     weights: Mapping[str, str] = field(default_factory=dict)
     channels: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

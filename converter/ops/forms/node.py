@@ -1,7 +1,7 @@
 """One step of a computation, the same for both sides of a comparison."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter.ops import records
@@ -41,15 +41,26 @@ class Value:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Slot:
-    """Where a node keeps one weight. There is one per variable, so that it can stand for it.
+    """Where a node keeps one weight. Those of one holder are equal, so that it can stand for it.
 
     Attributes:
-        shape: In Keras's axis order.
+        shape: In Keras's axis order, as the node sees it. The layer may have it under another shape, with the same
+            numbers in the same order: a `Dense` over pictures is a convolution whose kernel lacks two axes.
         holder: A `converter.ops.forms.Weight` on the file's side, a `keras.Variable` on the other.
     """
 
     shape: tuple[int, ...]
     holder: Any = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:  # a variable compares itself number by number
+        return isinstance(other, Slot) and self.holder is other.holder
+
+    def __hash__(self) -> int:
+        return id(self.holder)
+
+    def seen_as(self, shape: tuple[int, ...]) -> "Slot":
+        """The same under another shape."""
+        return replace(self, shape=shape)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -70,7 +70,9 @@ def conv_2d() -> Iterator[Case]:
         options = plain | {"fusedActivationFunction": activation}
         data = one("CONV_2D", (1, 5, 4, 3), (1, 5, 4, 6), floats(6, 2, 3, 3), floats(6), **options)
         yield Case(f"activation{activation}", data)
-    yield Case("groups", one("CONV_2D", (1, 5, 4, 6), (1, 5, 4, 4), floats(4, 2, 3, 3), floats(4), **plain))
+    for name, channels in (("groups", 2), ("groups-of-one", 1)):
+        data = one("CONV_2D", (1, 5, 4, 6), (1, 5, 4, 12), floats(12, 2, 3, channels), floats(12), **plain)
+        yield Case(name, data)
 
 
 def depthwise_conv_2d() -> Iterator[Case]:

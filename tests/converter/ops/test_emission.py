@@ -32,19 +32,26 @@ def cases() -> Mapping[str, Sequence[Case]]:
             lambda x: layers.Conv2D(5, 3, strides=2)(layers.ZeroPadding2D(((2, 0), (1, 3)))(x)),
             lambda x: layers.BatchNormalization()(layers.Conv2D(5, 1)(x)),
             lambda x: layers.BatchNormalization(axis=3)(layers.Conv2D(5, 1)(x)),
+            layers.Dense(4),
+            lambda x: layers.BatchNormalization()(layers.Dense(4, use_bias=False)(layers.ZeroPadding2D()(x))),
         ],
         "depthwise": [
             layers.DepthwiseConv2D((3, 2), padding="same", strides=2),
             layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False, activation="relu"),
             layers.DepthwiseConv2D(3, padding="same", dilation_rate=(1, 2)),
             layers.SeparableConv2D(4, 3),
+            layers.Conv2D(6, 3, groups=6, strides=(2, 1)),
+            lambda x: layers.BatchNormalization()(layers.Conv2D(12, (3, 2), groups=6, use_bias=False)(x)),
         ],
         "conv_transpose": [
             layers.Conv2DTranspose(4, 2, strides=2, padding="same"),
             layers.Conv2DTranspose(4, (3, 2), strides=(2, 1), use_bias=False),
             lambda x: layers.Cropping2D(((0, 1), (0, 1)))(layers.Conv2DTranspose(4, 3, strides=2)(x)),
         ],
-        "dense": [layers.Dense(4), lambda x: layers.Dense(3, activation="tanh", use_bias=False)(layers.Flatten()(x))],
+        "dense": [
+            lambda x: layers.Dense(4)(layers.Reshape((-1, 6))(x)),
+            lambda x: layers.Dense(3, activation="tanh", use_bias=False)(layers.Flatten()(x)),
+        ],
         "max_pool": [layers.MaxPooling2D((2, 3), strides=(2, 1), padding="same"), layers.MaxPooling2D(3)],
         "average_pool": [
             layers.AveragePooling2D((2, 3), padding="same", strides=2),

@@ -50,6 +50,16 @@ def test_changed_model_says_what_float16_rounds_off(capsys: pytest.CaptureFixtur
     assert_bit_equal(back.get_weights(), [w.astype(np.float16).astype(np.float32) for w in layer.get_weights()])
 
 
+def test_dense_layer_in_place_of_a_convolution(capsys: pytest.CaptureFixture[str]) -> None:
+    output(capsys, "transfer", "file.tflite", "mine.py:dense", "-o", "dense.keras", says="same: ")
+    output(capsys, "export", "dense.keras", "--like", "file.tflite", "-o", "new.tflite", says="byte for byte")
+    model = converter.load("dense.keras")
+    model.get_layer("end").kernel.assign([[n, -n] for n in range(4)])
+    converter.save(model, "changed.keras")
+    output(capsys, "export", "changed.keras", "--like", "file.tflite", says="same as the model on 16 seeded inputs")
+    output(capsys, "export", "changed.keras", "-o", "anew.tflite", says="same as the model on 16 seeded inputs")
+
+
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     made = document(capsys, "export", "file.keras", "--like", "file.tflite", "--dtype", "float16")
     assert (made["ok"], made["unchanged"], made["output"]) == (True, False, "file.tflite")

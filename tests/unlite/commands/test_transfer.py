@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 import converter
-from tests.tools.commands import check_refused, document, left_behind, output
+from parity.candidates.loading import load_model
+from tests.tools.commands import check_refused, document, left_behind, output, process, run
 from tests.tools.spread import assert_bit_equal
 
 COMPARE = ("parity", "file.tflite", "out.keras")
@@ -50,6 +51,47 @@ def test_starter_table_leads_to_a_transfer(capsys: pytest.CaptureFixture[str]) -
     Path("table.toml").write_text(f"[[override]]{filled}")
     transfer(capsys, "nameless", "--overrides", "table.toml", "-o", "out.keras", says="2 by override")
     output(capsys, *COMPARE, "--overrides", "table.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("with_lambda", "layer 'odd': Keras loads no Python lambda in safe mode"),
+        ("with_class", "layer 'odd': the class Same is in your code alone"),
+    ],
+)
+def test_file_that_will_not_load_again_is_told_before_it_is_written(
+    name: str, why: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, save = [], converter.save
+
+    def spied(*given: Any) -> None:
+        before.append(capfd.readouterr().err)
+        save(*given)
+
+    monkeypatch.setattr(converter, "save", spied)
+    made = document(capfd, "transfer", "file.tflite", f"mine.py:{name}", "-o", "out.keras", "--no-verify")
+    (note,) = made["notes"]
+    assert f"out.keras will not load in unlite again: {why}" in note
+    assert "-o out.weights.h5" in note
+    assert before == [f"note: {note}\n"]
+    again = process("parity", "file.tflite", "out.keras")  # where nobody has run mine.py
+    assert (again.returncode, "cannot be loaded" in again.stderr) == (2, True)
+
+
+def test_weights_alone_for_code_of_ones_own(capfd: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capfd, "transfer", "file.tflite", "mine.py:with_lambda", "-o", "out.weights.h5", "--no-verify")
+    assert (code, err) == (0, "")
+    output(capfd, "parity", "file.tflite", "mine.py:filled", "--no-audit", says="same: ")
+    model, converted = load_model("mine.py:filled"), converter.convert("file.tflite")
+    for name in ("left", "right", "end"):
+        assert_bit_equal(model.get_layer(name).get_weights(), converted.get_layer(name).get_weights())
+
+
+def test_model_that_cannot_be_saved_has_weights_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("transfer", "file.tflite", "mine.py:unsaved", "--no-verify")
+    check_refused(capsys, *arguments, message="its weights alone can: OUT.weights.h5")
+    output(capsys, *arguments, "-o", "out.weights.h5", says="wrote out.weights.h5")
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
