@@ -8,7 +8,7 @@ side has, or both in another way. What several could be stays open and is report
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from converter.match.alignment.evidence import Evidence, Evidences, Match, Reason
+from converter.match.alignment.evidence import Evidence, Evidences, Match, Reason, Rival
 from converter.match.alignment.gaps import bridged, packing
 from converter.match.alignment.names import counted_names, fits, telling_names
 from converter.match.alignment.pairing import Pairing, Settled
@@ -30,6 +30,7 @@ class Matching:
         ambiguous: Node with weights → the candidates that the graph cannot tell apart.
         open_ours: The file's nodes without a partner.
         open_theirs: The model's.
+        considered: The file's nodes without a partner → the pairs that they might be in.
         outputs: Which output is which: one for each of the file's.
         inputs: Which input is which.
     """
@@ -38,6 +39,7 @@ class Matching:
     ambiguous: Mapping[str, tuple[str, ...]]
     open_ours: tuple[Node, ...]
     open_theirs: tuple[Node, ...]
+    considered: Mapping[Node, tuple[Rival, ...]]
     outputs: tuple[Ends, ...]
     inputs: tuple[Ends, ...]
 
@@ -46,6 +48,11 @@ class Matching:
         for found in self.matches:
             if found.ours and found.theirs and found.is_same_layer:
                 yield Pair(found.ours, found.theirs)
+
+    def overridden(self) -> list[Pair[Node]]:
+        """The pairs that were given."""
+        found = [m for m in self.matches if m.evidence is Evidence.OVERRIDE]
+        return [Pair(m.ours, m.theirs) for m in found if m.ours and m.theirs]
 
 
 def match(
@@ -89,7 +96,8 @@ def match(
     right = tuple(node for node in theirs.all_nodes() if node not in taken)
     candidates = {node.name: tuple(o.name for o in right if node.weights and fits(node, o)) for node in left}
     ambiguous = {name: others for name, others in candidates.items() if others}
-    return Matching(tuple(matches), ambiguous, left, right, outputs, inputs)
+    considered = {node: pairing.considered(node) for node in left}
+    return Matching(tuple(matches), ambiguous, left, right, considered, outputs, inputs)
 
 
 def _match(settled: Settled, named: set[tuple[Node, Node]]) -> Match:

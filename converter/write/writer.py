@@ -12,8 +12,9 @@ from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
 from converter.detectors.labels import labels_of
 from converter.errors import CannotExport
-from converter.match.audit import Finding, audit, settings
+from converter.match.audit import Finding, audit
 from converter.match.canonical import network_of_blueprint
+from converter.match.differences import settings
 from converter.match.matching import match
 from converter.match.trace import KerasNetwork, keras_network
 from converter.ops.forms import UnknownLayer

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.match.alignment.evidence import Evidence
 from converter.match.audit import Finding, audit
 from converter.match.matching import Matching, match
 from converter.match.network import Pair
@@ -34,11 +33,13 @@ class Compared:
         report: The outcome.
         original: What was compared with.
         modes: The candidate's values.
+        matching: Which layer is which, and why.
     """
 
     report: ParityReport
     original: Original
     modes: BothModes
+    matching: Matching
 
     def recording(self) -> Recording:
         """What `save_trace` writes."""
@@ -97,7 +98,7 @@ def match_candidate(
     """
     ours, theirs = original.network, candidate.network
     fixed = resolve(overrides, ours, theirs, original.blueprint).nodes
-    fixed += [Pair(m.ours, m.theirs) for m in (given.matches if given else ()) if m.evidence is Evidence.OVERRIDE]
+    fixed += given.overridden() if given else []
     numbers = original.numbers(), candidate.numbers()
     return match(ours, theirs, fixed, numbers=numbers, computed=computed)
 
@@ -135,9 +136,8 @@ def report(
         guilty=find_guilty(results, findings, judge, matching),
         findings=findings,
         notes=tuple(_notes(matching, candidate, {f.ours or f.theirs for f in refuted})),
-        matching=matching,
     )
-    return Compared(made, original, modes)
+    return Compared(made, original, modes, matching)
 
 
 def _compared(

@@ -198,22 +198,20 @@ class Judge:
 
         Of several that do, the last: what comes first is left for what nothing computes.
         """
-        found: list[Pair[Node]] = []
-        for ours in self._matching.open_ours:
-            value = ours.outputs[0] if ours.outputs else None
-            if value not in self._original.spreads:
-                continue
+        found: dict[Node, Node] = {}  # the candidate's → the original's
+        known, shapes = self._original.spreads, candidate.network.shapes
+        for ours in (node for node in self._matching.open_ours if set(node.outputs[:1]) & known.keys()):
+            value = ours.outputs[0]
             arrays = [trace[value] for trace in self._original.traces]
-            same = [
+            possible = [
                 theirs
                 for theirs in self._matching.open_theirs
-                if fits(ours, theirs)
-                and theirs.outputs
-                and candidate.network.shapes.get(theirs.outputs[0]) == arrays[0].shape[1:]
-                and measure(self._made_by(theirs), arrays, self._limits[value].own, self._spans[value]).ok
+                if theirs.outputs and fits(ours, theirs) and shapes.get(theirs.outputs[0]) == arrays[0].shape[1:]
             ]
-            found += [Pair(ours, theirs) for theirs in same if theirs not in {pair.theirs for pair in found}][-1:]
-        return found
+            limit, span = self._limits[value].own, self._spans[value]
+            same = [theirs for theirs in possible if measure(self._made_by(theirs), arrays, limit, span).ok]
+            found |= dict.fromkeys([theirs for theirs in same if theirs not in found][-1:], ours)
+        return [Pair(ours, theirs) for theirs, ours in found.items()]
 
     def _made_by(self, node: Node) -> list[Array | None]:
         return [alone.get(node.outputs[0]) for alone in self._modes.alone]
@@ -242,19 +240,14 @@ def _gaps(matching: Matching) -> list[Node]:
     unfit = [
         found.ours
         for found in matching.matches
-        if found.ours
+        if found.evidence is Evidence.PLACE
+        and found.ours
         and found.theirs
-        and found.evidence is Evidence.PLACE
         and found.ours.weights
-        and not _may_be(found)
+        and found.ours.family == found.theirs.family  # another kind of layer may compute the same nevertheless
     ]
     inside = {node for found in matching.matches for node in found.inside}
     return [*unfit, *(node for node in matching.open_ours if node not in inside)]
-
-
-def _may_be(found: Match) -> bool:
-    """Whether another kind of layer could compute what the file's does: not one of the same kind with other weights."""
-    return bool(found.ours and found.theirs) and found.ours.family != found.theirs.family
 
 
 def _behind(nodes: Sequence[Node], network: Network) -> set[Value]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from converter.match.alignment.evidence import Match
 from converter.match.audit import Finding
-from converter.match.matching import Matching
 from parity.layerwise.statistics import Statistics
 
 
@@ -90,7 +89,6 @@ class ParityReport:
         guilty: The first wrong layer; None if there is none.
         findings: What the audit found.
         notes: What was not compared, and why.
-        matching: Which layer is which, and why; None for a report that was not made here.
         inputs: How many inputs were run.
     """
 
@@ -101,7 +99,6 @@ class ParityReport:
     guilty: Guilty | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
-    matching: Matching | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

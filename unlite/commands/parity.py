@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import converter
 from converter.extras import check_extra
@@ -11,6 +11,8 @@ from unlite.commands.frame import JSON, MODEL, OVERRIDES, Result, Verb, find, wo
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from parity.layerwise.check import Compared
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
     parser.add_argument("--no-audit", action="store_true", help="judge by the activations alone")
     parser.add_argument("--all", action="store_true", help="show every tensor, not only wrong ones and outputs")
+    text = "say why this layer, of either side, was paired as it was, and what spoke against it"
+    parser.add_argument("--explain", metavar="LAYER", help=text)
     parser.add_argument("--save-trace", type=Path, metavar="FILE.npz", help="keep what the candidate computed")
     parser.add_argument("--html", type=Path, metavar="FILE.html", help="write a page with plots")
     parser.add_argument("--json", **JSON)
@@ -53,22 +57,40 @@ def run(arguments: argparse.Namespace) -> Result:
             with_audit=not arguments.no_audit,
             progress=progress,
         )
-        report = compared.report
-        if arguments.save_trace:
-            from parity.candidates.saved_traces import save_trace
+        _keep(arguments, compared)
+    return Result(lambda: _document(compared), lambda console: _show(console, compared, arguments), compared.report.ok)
 
-            save_trace(arguments.save_trace, compared.recording())
-        if arguments.html:
-            from parity.report.html import write_html
 
-            write_html(report.as_dict(), compared.modes.heat_maps(), arguments.html)
+def _keep(arguments: argparse.Namespace, compared: "Compared") -> None:
+    """Write what is to be kept."""
+    if arguments.explain:
+        from parity.report.explaining import check_layer
 
-    def show(console: "Console") -> None:
-        from parity.report.text import print_parity
+        check_layer(compared.matching, arguments.explain)
+    if arguments.save_trace:
+        from parity.candidates.saved_traces import save_trace
 
-        print_parity(console, report, every_layer=arguments.all, how="--all shows them")
+        save_trace(arguments.save_trace, compared.recording())
+    if arguments.html:
+        from parity.report.html import write_html
 
-    return Result(report.as_dict, show, report.ok)
+        write_html(compared.report.as_dict(), compared.modes.heat_maps(), arguments.html)
+
+
+def _show(console: "Console", compared: "Compared", arguments: argparse.Namespace) -> None:
+    from parity.report.explaining import print_explanation
+    from parity.report.text import print_parity
+
+    print_parity(console, compared.report, every_layer=arguments.all, how="--all shows them")
+    if arguments.explain:
+        console.print()
+        print_explanation(console, compared, arguments.explain)
+
+
+def _document(compared: "Compared") -> dict[str, Any]:
+    from parity.report.explaining import explanations
+
+    return compared.report.as_dict() | {"matching": list(explanations(compared.matching))}
 
 
 VERB = Verb("parity", "Compare layer by layer, and name the one that is wrong.", add_options, run)

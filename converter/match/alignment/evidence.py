@@ -11,7 +11,7 @@ from converter.match.alignment.signatures import Signatures, Signer
 from converter.match.differences import settings
 from converter.match.ends import Ends, pair_ends
 from converter.match.network import Network, Pair
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Node, Shape, Value
 
 # What each kind of evidence counts. Orders of magnitude, not measurements: a name that tells, equal numbers and a place
 # in the whole graph each beat what lies next to a node; the running number of a name only decides what is left open.
@@ -35,6 +35,14 @@ class Reason(NamedTuple):
     points: float
 
 
+class Rival(NamedTuple):
+    """Another pair that one of two nodes might have been in, and what spoke for it when they were paired."""
+
+    ours: str
+    theirs: str
+    points: float
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One pair; either side is None for a node that the other network leaves out.
@@ -42,7 +50,7 @@ class Match:
     Attributes:
         values: Values that should be equal.
         reasons: What speaks for it and against it.
-        rivals: The model's other layers that were considered, with their points, best first.
+        rivals: Other pairs that were considered, best first.
         inside: Nodes without a partner that lead to this one: what one side has in place of what the other has.
     """
 
@@ -51,13 +59,18 @@ class Match:
     evidence: Evidence
     values: tuple[Pair[Value], ...]
     reasons: tuple[Reason, ...] = ()
-    rivals: tuple[tuple[str, float], ...] = ()
+    rivals: tuple[Rival, ...] = ()
     inside: tuple[Node, ...] = ()
 
     @property
     def node(self) -> Node:
         """The file's node, or the model's where the file has none."""
         return cast("Node", self.ours or self.theirs)
+
+    @property
+    def points(self) -> float:
+        """What all its reasons come to."""
+        return sum(reason.points for reason in self.reasons)
 
     @property
     def is_same_layer(self) -> bool:
@@ -145,7 +158,7 @@ class Evidences:
         """What speaks for a pair by itself."""
         found = [reason for feature in self._features if (reason := feature.reason(pair))]
         ours, theirs = self._networks
-        if pair.ours.outputs and ours.shapes.get(pair.ours.outputs[0]) == theirs.shapes.get(_first(pair.theirs)):
+        if _shapes(ours, pair.ours) == _shapes(theirs, pair.theirs):
             found.append(Reason("the same shape", LIKENESS))
         if not any(settings(pair.ours, pair.theirs)):
             found.append(Reason("the same settings", LIKENESS))
@@ -156,8 +169,8 @@ class Evidences:
 SEVERAL = 4
 
 
-def _first(node: Node) -> Value | None:
-    return node.outputs[0] if node.outputs else None
+def _shapes(network: Network, node: Node) -> list[Shape | None]:
+    return [network.shapes.get(value) for value in node.outputs]
 
 
 def _ending(ours: Network, theirs: Network) -> tuple[Signatures, Signatures]:

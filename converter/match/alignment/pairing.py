@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 
-from converter.match.alignment.evidence import NEIGHBOURS, Evidences, Reason
+from converter.match.alignment.evidence import NEIGHBOURS, Evidences, Reason, Rival
 from converter.match.alignment.names import fits
 from converter.match.ends import Ends
 from converter.match.network import Network, Pair
@@ -22,6 +22,8 @@ from converter.ops.forms import Node, Value
 REACH = 4
 # Readers of one value beyond which only those of the same place in their order are weighed against each other.
 MANY = 16
+# How many other pairs are kept, to be shown.
+RIVALS = 3
 _EPSILON = 1e-9
 
 
@@ -70,7 +72,7 @@ class Settled:
 
     pair: Pair[Node]
     reasons: tuple[Reason, ...]
-    rivals: tuple[tuple[str, float], ...]
+    rivals: tuple[Rival, ...]
 
 
 class Pairing:
@@ -146,6 +148,12 @@ class Pairing:
         if against:
             yield Reason("something else is read in its place", -NEIGHBOURS * against / (agree + against))
 
+    def considered(self, node: Node) -> tuple[Rival, ...]:
+        """The pairs that an open node of the file might be in, best first."""
+        options = [other for other in self.left.options.get(node, ()) if self.right.is_open(other)]
+        rivals = [Rival(node.name, other.name, self._points(node, other)) for other in options]
+        return tuple(sorted(rivals, key=lambda rival: -rival.points)[:RIVALS])
+
     def _propose(self, pair: Pair[Node]) -> bool:
         """Weigh a pair (again); gives whether it is possible."""
         left, right = pair.ours, pair.theirs
@@ -167,21 +175,21 @@ class Pairing:
                 self._propose(Pair(left, right))
                 continue
             rivals = self._rivals(left, right)
-            if now > max((other for _, other in rivals), default=0.0) + _EPSILON:
-                self._settle(Pair(left, right), self.reasons(Pair(left, right)), tuple(rivals[:3]))
+            if now > max((rival.points for rival in rivals), default=0.0) + _EPSILON:
+                self._settle(Pair(left, right), self.reasons(Pair(left, right)), tuple(rivals[:RIVALS]))
 
-    def _rivals(self, left: Node, right: Node) -> list[tuple[str, float]]:
-        """Other pairs that one of the two could be in."""
+    def _rivals(self, left: Node, right: Node) -> list[Rival]:
+        """Other pairs that one of the two could be in, best first."""
         others = [(left, other) for other in self.left.options[left] if other is not right]
         others += [(other, right) for other in self.right.options[right] if other is not left]
         rivals = [
-            (f"{a.name} ↔ {b.name}", self._points(a, b))
+            Rival(a.name, b.name, self._points(a, b))
             for a, b in others
             if self.left.is_open(a) and self.right.is_open(b)
         ]
-        return sorted(rivals, key=lambda rival: -rival[1])
+        return sorted(rivals, key=lambda rival: -rival.points)
 
-    def _settle(self, pair: Pair[Node], reasons: tuple[Reason, ...], rivals: tuple[tuple[str, float], ...]) -> None:
+    def _settle(self, pair: Pair[Node], reasons: tuple[Reason, ...], rivals: tuple[Rival, ...]) -> None:
         left, right = pair.ours, pair.theirs
         self.left.partners[left], self.right.partners[right] = right, left
         self.settled.append(Settled(pair, reasons, rivals))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import converter
-from converter.match.canonical import network_of_blueprint
 from converter.match.alignment.evidence import Evidence
+from converter.match.canonical import network_of_blueprint
 from converter.match.matching import Matching, match
 from converter.match.trace import keras_network
 from tests.tools import models
