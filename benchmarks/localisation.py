@@ -110,7 +110,8 @@ def _is_exact(verdict: Verdict | None) -> bool:
 
 
 def _few(layers: Sequence[str]) -> list[str]:
-    return [*layers[:4], "…"] if len(layers) > 4 else list(layers)  # noqa: PLR2004 - as many as fit into a line
+    """As many as fit into a line."""
+    return [*layers[:4], "…"] if len(layers) > 4 else list(layers)
 
 
 def _print_filled(trials: Sequence[Filled]) -> int:
