@@ -2,12 +2,10 @@
 
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
 
-from tests.tools.faults import COLUMNS
 from tests.tools.kernels import SETTINGS
 
 
@@ -56,22 +54,3 @@ def shared_models_stay_as_they_are() -> Iterator[None]:
     models = sys.modules.get("tests.tools.models")  # most tests need none
     changed = [name for lender in models.LENDERS for name in lender.take_back()] if models else []
     assert not changed, f"this test changed {', '.join(map(str, changed))}, which other tests share: take models.fresh"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many single faults were put into models, and who found them.
-
-    Here, since a process that only hands out tests reads no other conftest.
-    """
-    totals: dict[str, list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
-    for report in terminalreporter.getreports("passed"):
-        properties = dict(report.user_properties)
-        if "fault" in properties:
-            counts = [int(str(properties[column])) for column in COLUMNS]
-            for row in (str(properties["fault"]), "all"):
-                totals[row] = [a + b for a, b in zip(totals[row], counts, strict=True)]
-    if totals:
-        terminalreporter.section("single faults in the hand-written models")
-        terminalreporter.write_line(f"{'':28}" + "".join(f"{column:>20}" for column in COLUMNS))
-        for fault in sorted(totals, key=lambda name: (name == "all", name)):
-            terminalreporter.write_line(f"{fault:28}" + "".join(f"{count:20}" for count in totals[fault]))

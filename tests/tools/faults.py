@@ -1,4 +1,4 @@
-"""Kinds of the single faults in `fixtures.mutants`, by name: collecting the tests imports no Keras."""
+"""Kinds of the single faults in `fixtures.handwritten`, by name: collecting the tests imports no Keras."""
 
 # Every weight is right: the audit has to find each one.
 SETTINGS = (
@@ -15,15 +15,3 @@ SETTINGS = (
     "residual_before_activation",
     "reshape_wrong_order",
 )
-WEIGHTS = (
-    "depthwise_transposed",
-    "weights_exchanged",
-    "bias_dropped",
-    "kernel_rotated",
-    "kernel_axes_swapped",
-    "bn_epsilon_ignored",
-    "weight_off_by_1_percent",
-)
-
-# What is counted of each.
-COLUMNS = ("mutants", "change an output", "layer named", "found by the audit")

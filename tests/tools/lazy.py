@@ -17,5 +17,6 @@ class Lazy:
 
 
 keras, layers, ops = Lazy("keras"), Lazy("keras.layers"), Lazy("keras.ops")
-own_layers, architectures, mutants = Lazy("converter.layers"), Lazy("fixtures.architectures"), Lazy("fixtures.mutants")
-odd_layers = Lazy("tests.tools.odd_layers")
+own_layers, odd_layers = Lazy("converter.layers"), Lazy("tests.tools.odd_layers")
+architectures, faults = Lazy("fixtures.handwritten.architectures"), Lazy("fixtures.handwritten.faults")
+rewrites, trials = Lazy("fixtures.handwritten.rewrites"), Lazy("fixtures.handwritten.trials")

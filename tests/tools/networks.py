@@ -9,21 +9,21 @@ import converter
 import parity
 from converter.match.transfer import Plan, make_plan, transfer
 from converter.tflite.model import Model
-from fixtures.blazepalm_file import blaze_palm_file
 from parity.layerwise.original import Original, run_original
 from parity.layerwise.results import Guilty, ParityReport
 from tests.tools import models
 from tests.tools.lazy import architectures, keras, layers
 
-# The models of `fixtures.architectures`, which take a file's weights.
+# The detectors of `fixtures.handwritten`, which take a file's weights; all models of it, small ones first.
 TRANSFERS = ("blaze_palm", "blaze_face", "palm_192")
+ARCHITECTURES = ("twelve_blocks", "blaze_face", "face_landmark", "selfie_segmentation", "palm_192", "blaze_palm")
 
 
 @cache
 def original(name: str) -> Model:
-    """The file of one of `TRANSFERS`."""
-    files = {"blaze_face": "face_detection_short_range", "palm_192": "palm_detection_full"}
-    return models.original(files[name]) if name in files else converter.read(blaze_palm_file())
+    """The file of one of `ARCHITECTURES`."""
+    made: Model = architectures.ARCHITECTURES[name].file()
+    return made
 
 
 @cache

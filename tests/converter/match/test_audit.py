@@ -10,7 +10,7 @@ import converter
 from converter.match.audit import audit
 from fixtures.builder import Builder
 from tests.tools.faults import SETTINGS
-from tests.tools.lazy import architectures, keras, layers, mutants
+from tests.tools.lazy import architectures, faults, keras, layers
 from tests.tools.networks import TRANSFERS, original, plan_for, transferred
 
 pytestmark = pytest.mark.one_setting
@@ -119,7 +119,7 @@ def test_padding_on_the_wrong_side_is_said_in_pixels() -> None:
 @pytest.mark.parametrize("fault", SETTINGS)
 def test_audit_knows_every_fault_that_is_no_weight(fault: str) -> None:
     model, plan = transferred("palm_192")
-    mutant = next(mutant for mutant in mutants.mutants(model) if mutant.fault == fault)
+    mutant = next(mutant for mutant in faults.mutants(model) if mutant.fault == fault)
     found = messages(mutant.build(), original("palm_192"))
     ours = {pair.ours.name for pair in plan.matching.pairs() if set(pair.theirs.layers) & set(mutant.layers)}
     named = mutant.layers + tuple(ours)

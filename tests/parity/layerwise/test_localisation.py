@@ -1,103 +1,83 @@
-"""Single faults in the three hand-written models: the layer at fault is named, from activations alone."""
+"""Single faults in the hand-written models: the layer at fault is named, with the audit and from activations alone.
+
+Every kind of fault once; `python -m benchmarks.localisation` tries many more, and all rewrites.
+"""
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from converter.match.audit import audit
-from converter.match.transfer import Plan
 from parity.candidates.keras import KerasCandidate
 from parity.inputs import seeded_inputs
-from parity.layerwise.check import match_candidate, report
-from parity.layerwise.original import Original, run_original
-from parity.layerwise.results import LayerResult
-from parity.outputs.compare import RELATIVE, SPREADS
-from tests.tools.faults import COLUMNS, SETTINGS, WEIGHTS
-from tests.tools.lazy import mutants
-from tests.tools.networks import TRANSFERS, assert_same, original, transferred
+from parity.layerwise.check import report
+from parity.layerwise.original import run_original
+from tests.tools.lazy import architectures, faults, rewrites, trials
+from tests.tools.networks import ARCHITECTURES, assert_same
 from tests.tools.spread import assert_bit_equal
 
 pytestmark = pytest.mark.parity
 
-# Per fault, so that the large model does not take most of the time.
-PER_FAULT = {"blaze_face": 12, "palm_192": 8, "blaze_palm": 5}
-FAULTS = {*SETTINGS, *WEIGHTS}
 
-
-class Healthy(NamedTuple):
-    """A model with the right weights, and all faults to try."""
-
-    plan: Plan
-    original: Original
-    mutants: tuple[Any, ...]
+@cache
+def case(name: str) -> Any:
+    return trials.Case(architectures.ARCHITECTURES[name])
 
 
 @cache
-def healthy(name: str) -> Healthy:
-    model, plan = transferred(name)
-    inputs = seeded_inputs(original(name).graph, 1)[:1]
-    return Healthy(plan, run_original(original(name), inputs), tuple(mutants.sample(model, PER_FAULT[name])))
-
-
-@cache
-def unmutated(name: str) -> KerasCandidate:
-    return KerasCandidate(transferred(name)[0])
-
-
-def changes_outputs(layers: tuple[LayerResult, ...]) -> bool:
-    """By more than the kernel spread explains."""
-    outputs = [layer for layer in layers if layer.is_output]
-    limits = {layer.tensor: max(SPREADS * layer.spread, RELATIVE * layer.span) for layer in outputs}
-    errors = {layer.tensor: layer.chained.max_abs if layer.chained else None for layer in outputs}
-    return any(error is None or not error <= limits[tensor] for tensor, error in errors.items())
+def chosen() -> dict[str, list[Any]]:
+    """Every kind of fault once, in the first of the networks that has it."""
+    tried: dict[str, list[Any]] = {}
+    for name in ARCHITECTURES:
+        known = {mutant.fault for others in tried.values() for mutant in others}
+        tried[name] = [mutant for mutant in faults.sample(case(name).model, 1) if mutant.fault not in known]
+    return tried
 
 
 @pytest.mark.one_setting
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-@pytest.mark.parametrize("name", TRANSFERS)
-def test_guilty_layer_is_named(name: str, fault: str, record_property: Any) -> None:
-    case = healthy(name)
-    tried = [mutant for mutant in case.mutants if mutant.fault == fault]
-    ours_of = {layer: pair.ours.name for pair in case.plan.matching.pairs() for layer in pair.theirs.layers}
-    audited = changing = 0
-    for mutant in tried:
-        candidate = KerasCandidate(mutant.build())
-        outcome = report(case.original, candidate, with_audit=False).report
-        matching = match_candidate(case.original, candidate)
-        audited += bool(audit(case.original.network, candidate.network, matching))
-        if not changes_outputs(outcome.layers):
-            continue
-        changing += 1
-        assert outcome.guilty, mutant
-        assert outcome.guilty.mode == "isolated", (mutant, outcome.guilty)
-        # What is gone has no layer of its own any more: then the file's name for it is given.
-        at_fault = {*mutant.layers, *(ours_of[layer] for layer in mutant.layers if layer in ours_of)}
-        assert outcome.guilty.layer in at_fault, (mutant, outcome.guilty)
-    assert changing or not tried  # not every model has what every fault is about
-    assert audited == len(tried) or fault not in SETTINGS
-    for column, value in zip(COLUMNS, (len(tried), changing, changing, audited), strict=True):
-        record_property(column, value)
-    record_property("fault", fault)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_layer_at_fault_is_named(name: str, subtests: pytest.Subtests) -> None:
+    for mutant in chosen()[name]:
+        with subtests.test(mutant.fault):
+            trial = case(name).try_mutant(mutant)
+            assert trial.is_exact, trial
 
 
-def test_enough_faults_of_every_kind_were_tried() -> None:
-    tried = [mutant for name in TRANSFERS for mutant in healthy(name).mutants]
-    assert len(tried) >= 300
-    assert {mutant.fault for mutant in tried} == FAULTS
+@pytest.mark.one_setting
+def test_rewrite_is_filled_and_found_the_same(subtests: pytest.Subtests) -> None:
+    for rewrite in rewrites.rewrites(case("twelve_blocks").model):
+        with subtests.test(rewrite.kind):
+            filled = case("twelve_blocks").try_rewrite(rewrite)
+            assert filled.is_same, filled
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.one_setting) for n in range(3, 20))])
-@pytest.mark.parametrize("name", TRANSFERS)
+def test_there_are_enough_kinds_of_faults() -> None:
+    assert sum(len(mutants) for mutants in chosen().values()) >= 70
+
+
+def test_fault_that_nobody_sees_needs_no_name() -> None:
+    dead = faults.Mutant("none", (), lambda: case("twelve_blocks").model)
+    trial = case("twelve_blocks").try_mutant(dead)
+    assert (trial.changes, trial.is_exact) == (False, True)
+
+
+def test_wrong_name_is_not_exact() -> None:
+    fault = next(mutant for mutant in chosen()["twelve_blocks"] if mutant.fault == "bias_dropped")
+    trial = case("twelve_blocks").try_mutant(faults.Mutant(fault.fault, ("another",), fault.build))
+    assert (trial.changes, trial.is_exact) == (True, False)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_nothing_is_found_where_nothing_is_wrong(name: str, seed: int) -> None:
-    inputs = seeded_inputs(original(name).graph, seed + 1)[-2:]
-    assert_same(report(run_original(original(name), inputs), unmutated(name)).report)
+    file = case(name).file
+    original = run_original(file, seeded_inputs(file.graph, seed + 1)[-2:])
+    assert_same(report(original, KerasCandidate(case(name).model)).report)
 
 
 def test_mutants_leave_the_original_alone() -> None:
-    model, _ = transferred("blaze_face")
+    model = case("twelve_blocks").model
     before = model.get_weights()
-    for mutant in mutants.mutants(model):
-        if mutant.fault in ("weights_exchanged", "kernel_rotated", "wrong_activation"):
-            mutant.build()
+    for mutant in faults.sample(model, 1):
+        mutant.build()
     assert_bit_equal(model.get_weights(), before)
