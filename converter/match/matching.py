@@ -79,7 +79,9 @@ def match(
     for pair in computed:
         pairing.fix(pair, COMPUTED)
     pairing.run()
-    outputs = place_outputs(ours.outputs, theirs.outputs, pairing.left.values, packing(pairing))
+    packed = packing(pairing)
+    inside = {end: each.values for end, each in packed.items()}
+    outputs = place_outputs(ours.outputs, theirs.outputs, pairing.left.values, inside)
     named = {(p.ours, p.theirs) for pairs in (telling_names, counted_names) for p in pairs(ours, theirs)}
     matches = [_match(settled, named) for settled in pairing.settled]
     matches += bridged(pairing, outputs)
@@ -92,6 +94,7 @@ def match(
 
     matches.sort(key=order)
     taken = {node for found in matches for node in (found.ours, found.theirs)}
+    taken |= {node for ends in outputs if ends.packed for node in packed[ends.packed].nodes}
     left = tuple(node for node in ours.all_nodes() if node not in taken)
     right = tuple(node for node in theirs.all_nodes() if node not in taken)
     candidates = {node.name: tuple(o.name for o in right if node.weights and fits(node, o)) for node in left}

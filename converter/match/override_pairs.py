@@ -51,6 +51,9 @@ def resolve(overrides: Sequence[Override], ours: Network, theirs: Network, bluep
         earlier = rows.get(left.node) or rows.get(right.node)
         if right.slot in given.weights:
             raise row.error(f"gives a variable a second value; {earlier.place if earlier else 'another row'} has it")
+        if left.attribute == "bias" and left.node.family != right.node.family:
+            given.weights[right.slot] = weight  # a bias that is a layer of its own does not take the kernel along
+            continue
         if earlier and pair not in given.nodes:
             raise row.error(f"contradicts {earlier.place} ({earlier.tensor!r} → {earlier.variable!r})")
         is_own_name = left.attribute == right.attribute and row.layout in (None, left.slot.holder.layout.name)

@@ -163,6 +163,7 @@ class _Planner:
         for slot, weight in given.items():
             self._set(slot, self._tensors[weight.tensor], weight.layout, Evidence.OVERRIDE)
         spoken_for = {weight.tensor for weight in given.values()}
+        self._behind = {m.values[0].ours: m.theirs for m in self._matching.matches if m.theirs and not m.ours}
         for pair in self._matching.matches:
             if pair.ours and pair.theirs and (pair.ours.weights or pair.theirs.weights):
                 self._assign_pair(pair.ours, pair.theirs, pair.evidence, spoken_for)
@@ -181,9 +182,8 @@ class _Planner:
         free = {name: slot for name, slot in theirs.weights.items() if slot not in self._made}
         for name, slot in ours.weights.items():
             tensor = self._tensors[slot.holder.tensor]
-            target = free.get(name) or (free.get("batch_norm/beta") if name == "bias" else None)
+            target, note = self._target(name, slot, ours, free)
             if target is not None and target.shape == slot.shape:
-                note = "becomes the batch normalization's beta" if target is not free.get(name) else ""
                 self._set(target, tensor, slot.holder.layout, why, note)
             elif tensor.index in spoken_for or self._has(theirs.weights.get(name), tensor):
                 continue
@@ -192,6 +192,18 @@ class _Planner:
             else:
                 self._leave(ours, name)
         self._complete(ours, theirs, why)
+
+    def _target(self, name: str, slot: Slot, ours: Node, free: Mapping[str, Slot]) -> tuple[Slot | None, str]:
+        """The variable for a weight, and what is unusual about it."""
+        if name in free:
+            return free[name], ""
+        if name == "bias" and "batch_norm/beta" in free:
+            return free["batch_norm/beta"], "becomes the batch normalization's beta"
+        # Somebody's own layer: alone, or behind the one that lacks a bias. What it computes is compared afterwards.
+        behind = self._behind.get(ours.outputs[0])
+        own = behind.weights.values() if name == "bias" and behind else free.values()
+        fitting = [other for other in own if other.shape == slot.shape and other not in self._made]
+        return (fitting[0], "the only weight of its shape there") if len(fitting) == 1 else (None, "")
 
     def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
         """Whether a variable gets this very tensor already: one layer called twice, with one weight in the file."""

@@ -132,14 +132,17 @@ class Judge:
     def refuted(self, findings: Iterable[Finding], results: Sequence[LayerResult]) -> set[Finding]:
         """Differences in structure that make none in what is computed."""
         right: dict[Node, bool] = {}
+        other_way: set[Node] = set()
         for row, result in zip(self._modes.rows, results, strict=False):
+            other_way |= {node for node in (row.match.ours, row.match.theirs) if node and result.is_set_aside}
             is_fine = result.isolated.ok if result.isolated else result.is_set_aside
             for node in self._around(row.match):
                 right[node] = right.get(node, True) and is_fine
         return {
             finding
             for finding in findings
-            if finding.is_structural and all(right.get(node, False) for node in (finding.ours, finding.theirs) if node)
+            if (finding.is_structural or {finding.ours, finding.theirs} & other_way)
+            and all(right.get(node, False) for node in (finding.ours, finding.theirs) if node)
         }
 
     def _around(self, match: Match) -> Iterator[Node]:
@@ -159,8 +162,7 @@ class Judge:
         """The name of the layer to blame for a wrong result: the candidate's; the file's where it has none."""
         pair = result.match
         if pair is None or pair.theirs is None:
-            missing = (*pair.inside, pair.ours) if pair and pair.ours else ()
-            return missing[0].name if missing else result.tensor
+            return pair.ours.name if pair and pair.ours else result.tensor
         if pair.ours is None:
             return self._first_off(result, (*pair.inside, pair.theirs))
         return self._normalization(pair, result) or pair.theirs.name

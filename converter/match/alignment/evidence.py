@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, cast
 
-from converter.match.alignment.names import counted_names, fits, telling_names
+from converter.match.alignment.names import counted_names, fits, same_counts, telling_names
 from converter.match.alignment.signatures import Signatures, Signer
 from converter.match.differences import settings
 from converter.match.ends import Ends, pair_ends
@@ -14,8 +14,11 @@ from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Shape, Value
 
 # What each kind of evidence counts. Orders of magnitude, not measurements: a name that tells, equal numbers and a place
-# in the whole graph each beat what lies next to a node; the running number of a name only decides what is left open.
-NAME, NUMBERS, GRAPH, SKELETON, NEIGHBOURS, ONE_OF_SEVERAL, LIKENESS = 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0
+# in the whole graph each beat what lies next to a node; what it reads says more of what it computes than who reads it;
+# names that only count decide what is left open.
+NAME, NUMBERS, GRAPH, SKELETON = 6.0, 5.0, 4.0, 3.0
+OPERANDS, READERS, OUTPUT = 3.0, 2.0, 2.0
+SETTINGS, SAME_COUNT, ORDER, SHAPE, ONE_OF_SEVERAL = 2.0, 2.0, 1.0, 1.0, 1.0
 
 
 class Evidence(StrEnum):
@@ -139,8 +142,9 @@ class Evidences:
             _Feature("all behind it is the same", GRAPH, *behind),
             _Feature("the same kernels come before it", SKELETON, *skeletons[0]),
             _Feature("the same kernels come behind it", SKELETON, *skeletons[1]),
-            _Feature("the same output", NEIGHBOURS, *_ending(ours, theirs)),
-            _Feature("the same place in the order of its name", LIKENESS, *_numbered(counted_names(ours, theirs))),
+            _Feature("the same output", OUTPUT, *_ending(ours, theirs)),
+            _Feature("the same name, though it only counts", SAME_COUNT, *_numbered(same_counts(ours, theirs))),
+            _Feature("the same place in the order of its name", ORDER, *_numbered(counted_names(ours, theirs))),
         ]
 
     def pairs(self) -> Iterator[Pair[Node]]:
@@ -159,9 +163,9 @@ class Evidences:
         found = [reason for feature in self._features if (reason := feature.reason(pair))]
         ours, theirs = self._networks
         if _shapes(ours, pair.ours) == _shapes(theirs, pair.theirs):
-            found.append(Reason("the same shape", LIKENESS))
+            found.append(Reason("the same shape", SHAPE))
         if not any(settings(pair.ours, pair.theirs)):
-            found.append(Reason("the same settings", LIKENESS))
+            found.append(Reason("the same settings", SETTINGS))
         return found
 
 

@@ -5,6 +5,7 @@ computes them. What computes them is a gap: one node or several, on one side or 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from converter.match.alignment.evidence import Evidence, Match, Reason
@@ -54,9 +55,22 @@ def bridged(pairing: Pairing, outputs: Sequence[Ends]) -> Iterator[Match]:
         taken |= {node for node in (ours, theirs) if node}
 
 
-def packing(pairing: Pairing) -> dict[End, tuple[Value, ...]]:
-    """The model's outputs that only hold other values, one beside the other, as one: output → these values."""
-    side, found = pairing.right, dict[End, tuple[Value, ...]]()
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An output that only holds other values, one beside the other.
+
+    Attributes:
+        values: These values.
+        nodes: What puts them together.
+    """
+
+    values: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+
+
+def packing(pairing: Pairing) -> dict[End, Packed]:
+    """The model's outputs that hold several values as one."""
+    side, found = pairing.right, dict[End, Packed]()
     for end in side.network.outputs:
         last = side.producers.get(end.value)
         if last is None or not side.is_open(last):
@@ -65,7 +79,7 @@ def packing(pairing: Pairing) -> dict[End, tuple[Value, ...]]:
         read = dict.fromkeys(value for node in gap for value in node.inputs if value in side.values)
         sizes = [_size(side, value) for value in read]
         if len(read) > 1 and sum(sizes) == _size(side, end.value):
-            found[end] = tuple(read)
+            found[end] = Packed(tuple(read), gap)
     return found
 
 

@@ -5,6 +5,7 @@ every change: such names decide between candidates that the graph leaves open, n
 """
 
 import re
+from collections import Counter
 
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node
@@ -43,6 +44,18 @@ def counted_names(ours: Network, theirs: Network) -> list[Pair[Node]]:
                 break
             pairs.append(Pair(a, b))
     return pairs
+
+
+def same_counts(ours: Network, theirs: Network) -> list[Pair[Node]]:
+    """Pairs of nodes whose names agree to the number, however little that says."""
+    left, right = _unique(ours), _unique(theirs)
+    return [Pair(node, right[name]) for name, node in left.items() if name in right and fits(node, right[name])]
+
+
+def _unique(network: Network) -> dict[str, Node]:
+    counts = Counter(_last(node.name) for node in network.all_nodes())
+    named = ((_last(node.name), node) for node in network.all_nodes())
+    return {name: node for name, node in named if counts[name] == 1 and _COUNTED.match(name)}
 
 
 def fits(left: Node, right: Node) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 
-from converter.match.alignment.evidence import NEIGHBOURS, Evidences, Reason, Rival
+from converter.match.alignment.evidence import OPERANDS, READERS, Evidences, Reason, Rival
 from converter.match.alignment.names import fits
 from converter.match.ends import Ends
 from converter.match.network import Network, Pair
@@ -127,7 +127,7 @@ class Pairing:
                 continue
             same = known in right if pair.ours.is_commutative else right[place : place + 1] == [known]
             agree, against = agree + same, against + (not same)
-        share = NEIGHBOURS / max(len(left), len(right), 1)
+        share = OPERANDS / max(len(left), len(right), 1)
         if agree:
             yield Reason("it reads what its partner reads", agree * share)
         if against:
@@ -144,9 +144,9 @@ class Pairing:
                 same = theirs in other.inputs and (reader.is_commutative or _places(reader, ours, other, theirs))
                 agree, against = agree + same, against + (not same)
         if agree:
-            yield Reason("it is read by what reads its partner", NEIGHBOURS * agree / (agree + against))
+            yield Reason("it is read by what reads its partner", READERS * agree / (agree + against))
         if against:
-            yield Reason("something else is read in its place", -NEIGHBOURS * against / (agree + against))
+            yield Reason("something else is read in its place", -READERS * against / (agree + against))
 
     def considered(self, node: Node) -> tuple[Rival, ...]:
         """The pairs that an open node of the file might be in, best first."""
