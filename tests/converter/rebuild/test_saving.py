@@ -45,7 +45,7 @@ LOADABLE = {
     "layers of ours": lambda: model_of(own_layers.Scale((2,))),
     "compiled": lambda: compiled(optimizer="adam", loss="mse", metrics=["mae"]),
 }
-NOT_LOADABLE = {
+NOT_LOADABLE: dict[str, tuple[Callable[[], Any], str, str]] = {
     "lambda": (lambda: model_of(layers.Lambda(lambda x: 2 * x, name="odd")), "layer 'odd'", LAMBDA),
     "function": (
         lambda: model_of(layers.Conv2D(2, 1, activation=twice, name="odd")),
@@ -83,8 +83,7 @@ def test_what_stands_in_the_way_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_what_is_registered_here_is_unknown_elsewhere() -> None:
-    register: Any = keras.saving.register_keras_serializable("tests")
-    registered = register(odd_layers.Identity)
+    registered = keras.saving.register_keras_serializable("tests")(odd_layers.Identity)
     before = dict(keras.saving.get_custom_objects())
     assert not_loadable(model_of(registered(name="odd"))) == {"layer 'odd'": f"the class Identity {OWN_CODE}"}
     assert keras.saving.get_custom_objects() == before
