@@ -57,12 +57,15 @@ class Judge:
             for place, row in enumerate(rows)
             if last[row.values.ours] != place and _is_right(made[last[row.values.ours]])
         }
-        made = [_set_aside(result) if place in intermediate else result for place, result in enumerate(made)]
+        made = [
+            _set_aside(replace(result, is_output=False)) if place in intermediate else result
+            for place, result in enumerate(made)
+        ]
         bad = {place for place, row in enumerate(rows) if _is_wrong(made[place]) and self._is_other(row)}
         if bad and all(result.chained and result.chained.ok for result in made if result.is_output):
             again = modes.again({rows[place].values.theirs for place in bad})
-            others = [self._judged(row, again[row.values.ours]) for place, row in enumerate(rows) if place not in bad]
-            if not any(map(_is_wrong, others)):
+            others = set(range(len(rows))) - bad - intermediate
+            if not any(_is_wrong(self._judged(rows[place], again[place])) for place in others):
                 made = [_set_aside(result) if place in bad else result for place, result in enumerate(made)]
         return made
 

@@ -78,15 +78,14 @@ class BothModes:
             row.chained.append(chained.get(row.values.theirs))
             row.isolated.append(self._isolated(row, self.alone[-1], trace))
 
-    def again(self, apart_from: Collection[Value]) -> dict[Value, list[Array | None]]:
-        """The isolated mode once more, in which some values of the candidate are its own: value → one per input."""
-        made: dict[Value, list[Array | None]] = {}
+    def again(self, apart_from: Collection[Value]) -> list[list[Array | None]]:
+        """The isolated mode once more, in which some values of the candidate are its own: per row one per input."""
+        made: list[list[Array | None]] = [[] for _ in self.rows]
         for number, inputs in enumerate(self._original.inputs):
             feeds = {value: array for value, array in self._feeds(number).items() if value not in apart_from}
             alone = self._candidate.run(_in_order(inputs, self._matching), feeds)
-            for row in self.rows:
-                array = self._isolated(row, alone, self._original.traces[number])
-                made.setdefault(row.values.ours, []).append(array)
+            for row, arrays in zip(self.rows, made, strict=True):
+                arrays.append(self._isolated(row, alone, self._original.traces[number]))
         return made
 
     def _isolated(self, row: Row, alone: Mapping[Value, Array], trace: Mapping[Value, Array]) -> Array | None:

@@ -15,10 +15,11 @@ from converter.ops.forms import Node, Shape, Value
 
 # What each kind of evidence counts. Orders of magnitude, not measurements: a name that tells, equal numbers and a place
 # in the whole graph each beat what lies next to a node; what it reads says more of what it computes than who reads it;
-# names that only count decide what is left open.
+# names that only count decide what nothing else does.
 NAME, NUMBERS, GRAPH, SKELETON = 6.0, 5.0, 4.0, 3.0
 OPERANDS, READERS, OUTPUT = 3.0, 2.0, 2.0
-SETTINGS, SAME_COUNT, ORDER, SHAPE, ONE_OF_SEVERAL = 2.0, 2.0, 1.0, 1.0, 1.0
+SETTINGS, SHAPE, ONE_OF_SEVERAL = 2.0, 1.0, 1.0
+SAME_COUNT, ORDER = 2.0, 1.0
 
 
 class Evidence(StrEnum):
@@ -143,13 +144,15 @@ class Evidences:
             _Feature("the same kernels come before it", SKELETON, *skeletons[0]),
             _Feature("the same kernels come behind it", SKELETON, *skeletons[1]),
             _Feature("the same output", OUTPUT, *_ending(ours, theirs)),
+        ]
+        self._counts = [
             _Feature("the same name, though it only counts", SAME_COUNT, *_numbered(same_counts(ours, theirs))),
             _Feature("the same place in the order of its name", ORDER, *_numbered(counted_names(ours, theirs))),
         ]
 
     def pairs(self) -> Iterator[Pair[Node]]:
         """What shares something that few have: the pairs to begin with."""
-        for feature in self._features:
+        for feature in (*self._features, *self._counts):
             sharing: dict[Hashable, list[Node]] = {}
             for node, shared in feature.theirs.items():
                 sharing.setdefault(shared, []).append(node)
@@ -167,6 +170,10 @@ class Evidences:
         if not any(settings(pair.ours, pair.theirs)):
             found.append(Reason("the same settings", SETTINGS))
         return found
+
+    def counts(self, pair: Pair[Node]) -> list[Reason]:
+        """What names that only count say of a pair."""
+        return [reason for feature in self._counts if (reason := feature.reason(pair))]
 
 
 # Nodes that share something with more others than this are told apart by their neighbours alone.

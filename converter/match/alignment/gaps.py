@@ -99,11 +99,30 @@ def _read_in_place(pairing: Pairing, outputs: Sequence[Ends]) -> Iterator[Pair[V
         if not node.is_commutative:
             yield from map(Pair, node.inputs, other.inputs)
             continue
-        paired = pairing.left.values
-        rest = [value for value in node.inputs if paired.get(value) not in other.inputs]
-        others = [value for value in other.inputs if value not in {paired.get(v) for v in node.inputs}]
-        if len(rest) == len(others) == 1:  # of several, nothing says which is which
-            yield Pair(rest[0], others[0])
+        yield from _in_any_order(pairing, node, other)
+
+
+def _in_any_order(pairing: Pairing, ours: Node, theirs: Node) -> Iterator[Pair[Value]]:
+    """The operands of two additions that are left over, by what they are computed from."""
+    paired = pairing.left.values
+    rest = [value for value in ours.inputs if paired.get(value) not in theirs.inputs]
+    others = [value for value in theirs.inputs if value not in {paired.get(v) for v in ours.inputs}]
+    if len(rest) == len(others) == 1:
+        yield Pair(rest[0], others[0])
+        return
+    for value in rest:
+        sources = {paired.get(source) for source in _sources(pairing.left, value)}
+        possible = [other for other in others if sources & _sources(pairing.right, other)]
+        if len(possible) == 1:  # of several, nothing says which it is
+            yield Pair(value, possible[0])
+
+
+def _sources(side: Side, value: Value) -> set[Value]:
+    """The value itself if it has a partner, else those with one that it is computed from."""
+    maker = side.producers.get(value)
+    if value in side.values or maker is None or not side.is_open(maker):
+        return {value}
+    return {read for node in (*_inside(side, maker), maker) for read in node.inputs if read in side.values}
 
 
 def _inside(side: Side, last: Node | None) -> tuple[Node, ...]:

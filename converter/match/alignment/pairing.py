@@ -88,6 +88,7 @@ class Pairing:
         self._evidences = evidences
         self._own: dict[Pair[Node], list[Reason]] = {}
         self._queue: list[tuple[float, int, int, int, Node, Node]] = []
+        self._tied: list[tuple[float, float, int, int, int, Node, Node]] = []
         self._tickets = count()
         self._frontier: dict[Value, None] = {}
         for ends in inputs:
@@ -100,12 +101,13 @@ class Pairing:
             self._settle(pair, (reason,), ())
 
     def run(self) -> None:
-        """Settle what can be settled; look through open nodes where nothing else is left."""
+        """Settle what can be settled: look through open nodes where nothing else is left, and then look at numbers."""
         for pair in self._evidences.pairs():
             self._propose(pair)
-        self._work_off()
-        while self._look_through():
+        while True:
             self._work_off()
+            if not self._look_through() and not self._break_tie():
+                return
 
     def reasons(self, pair: Pair[Node]) -> tuple[Reason, ...]:
         """All that speaks for a pair and against it, as far as is known."""
@@ -116,6 +118,9 @@ class Pairing:
 
     def _points(self, left: Node, right: Node) -> float:
         return sum(reason.points for reason in self.reasons(Pair(left, right)))
+
+    def _counting(self, left: Node, right: Node) -> float:
+        return sum(reason.points for reason in self._evidences.counts(Pair(left, right)))
 
     def _operands(self, pair: Pair[Node]) -> Iterator[Reason]:
         """Whether both read the same, as far as that is known."""
@@ -177,13 +182,32 @@ class Pairing:
             rivals = self._rivals(left, right)
             if now > max((rival.points for rival in rivals), default=0.0) + _EPSILON:
                 self._settle(Pair(left, right), self.reasons(Pair(left, right)), tuple(rivals[:RIVALS]))
+            elif now > _EPSILON:
+                counts = self._counting(left, right)
+                place = self.left.order[left], self.right.order[right]
+                heapq.heappush(self._tied, (-now, -counts, *place, next(self._tickets), left, right))
 
-    def _rivals(self, left: Node, right: Node) -> list[Rival]:
+    def _break_tie(self) -> bool:
+        """Settle the best of what only the names that count tell apart; gives whether there is any."""
+        while self._tied:
+            *_, left, right = heapq.heappop(self._tied)
+            if not (self.left.is_open(left) and self.right.is_open(right)):
+                continue
+            counts, own = self._evidences.counts(Pair(left, right)), self._points(left, right)
+            rivals = self._rivals(left, right, with_counts=True)
+            best = own + self._counting(left, right)
+            if counts and best > max((rival.points for rival in rivals), default=0.0) + _EPSILON:
+                reasons = (*self.reasons(Pair(left, right)), *counts)
+                self._settle(Pair(left, right), reasons, tuple(rivals[:RIVALS]))
+                return True
+        return False
+
+    def _rivals(self, left: Node, right: Node, *, with_counts: bool = False) -> list[Rival]:
         """Other pairs that one of the two could be in, best first."""
         others = [(left, other) for other in self.left.options[left] if other is not right]
         others += [(other, right) for other in self.right.options[right] if other is not left]
         rivals = [
-            Rival(a.name, b.name, self._points(a, b))
+            Rival(a.name, b.name, self._points(a, b) + (self._counting(a, b) if with_counts else 0.0))
             for a, b in others
             if self.left.is_open(a) and self.right.is_open(b)
         ]
