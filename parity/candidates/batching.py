@@ -7,12 +7,15 @@ from typing import Any
 # four as alone, in five networks but for three convolutions over 1,152 channels: there the sums are in another order,
 # and 3e-7 of the range apart. Those that add up a whole row or picture (`Dense`, global pooling, `Mean`) do so more
 # often, are few, and are left out.
-PER_EXAMPLE = frozenset(
-    "Add AveragePooling2D Average BatchNormalization BroadcastAdd Concatenate Conv2D Conv2DTranspose Cropping2D "
-    "DepthToSpace DepthwiseConv2D Dropout Flatten Identity LeakyReLU MaxPooling2D Maximum Minimum Multiply Offset "
-    "PReLU PaddedAveragePooling2D Permute ReLU Reshape ResizeBilinear ResizeNearest Scale SeparableConv2D "
-    "SpaceToDepth StridedSlice Subtract UpSampling2D ZeroPadding ZeroPadding2D".split()
-)
+# fmt: off
+PER_EXAMPLE = frozenset({
+    "Add", "AveragePooling2D", "Average", "BatchNormalization", "BroadcastAdd", "Concatenate", "Conv2D",
+    "Conv2DTranspose", "Cropping2D", "DepthToSpace", "DepthwiseConv2D", "Dropout", "Flatten", "Identity", "LeakyReLU",
+    "MaxPooling2D", "Maximum", "Minimum", "Multiply", "Offset", "PReLU", "PaddedAveragePooling2D", "Permute", "ReLU",
+    "Reshape", "ResizeBilinear", "ResizeNearest", "Scale", "SeparableConv2D", "SpaceToDepth", "StridedSlice",
+    "Subtract", "UpSampling2D", "ZeroPadding", "ZeroPadding2D",
+})
+# fmt: on
 
 
 def is_ours(layer: Any) -> bool:

@@ -52,7 +52,7 @@ class Replay:
 
         if len(given) == 1 or keras.backend.backend() == "jax":  # which compiles the whole of `run`
             return [self.run(*each) for each in given]
-        runs = [_One(dict(zip(self._inputs, inputs, strict=True)) | feeds) for inputs, feeds in given]
+        runs = [_One(dict(zip(self._inputs, inputs, strict=True)) | dict(feeds)) for inputs, feeds in given]
         batch, together = given[0][0][0].shape[:1], _Several(runs)
         for call in self._calls:
             if is_per_example(call.layer) and all(together.is_alike(value, batch) for value in call.inputs):

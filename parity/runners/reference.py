@@ -150,12 +150,12 @@ class TracedReference:
         data, split = split_activations(data) if is_fused else (data, {})
         self._tensors = _tensors(network, split)
         keep = tuple(dict.fromkeys(self._tensors.values()))
-        self._make: Callable[[Kernels], LiteRT | Hybrid]
+        self._make: Callable[[Kernels], LiteRT | Hybrid] = partial(LiteRT, data, keep=keep)
+        self._plain: LiteRT | Hybrid
         if custom - {TRANSPOSE_BIAS}:
             hybrid = Hybrid(model, data, "plain", keep)
             self._plain, self._make = hybrid, hybrid.with_kernels
         else:
-            self._make = partial(LiteRT, data, keep=keep)
             self._plain = self._make("plain")
 
     @cached_property
