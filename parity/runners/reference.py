@@ -151,17 +151,9 @@ class TracedReference:
         self._tensors = _tensors(network, split)
         keep = tuple(dict.fromkeys(self._tensors.values()))
         self._make: Callable[[Kernels], LiteRT | Hybrid] = partial(LiteRT, data, keep=keep)
-        self._plain: LiteRT | Hybrid
         if custom - {TRANSPOSE_BIAS}:
-            hybrid = Hybrid(model, data, "plain", keep)
-            self._plain, self._make = hybrid, hybrid.with_kernels
-        else:
-            self._plain = self._make("plain")
-
-    @cached_property
-    def _again(self) -> LiteRT | Hybrid:
-        """A second one with plain kernels, which runs at the same time as the first."""
-        return self._make("plain")
+            self._make = Hybrid(model, data, "plain", keep).with_kernels
+        self._plain = self._make("plain")
 
     @cached_property
     def _xnnpack(self) -> LiteRT | Hybrid:
@@ -174,7 +166,8 @@ class TracedReference:
 
     def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """Largest difference between the two kernel sets, per value; `plain` is what `trace` gave for the inputs."""
-        return self._distances(self._xnnpack, inputs, lambda: plain)
+        self._xnnpack.run(inputs)
+        return self._apart(self._xnnpack, plain)
 
     def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """How far roundings of the input move each value: the largest of a few `nudged` runs.
@@ -183,32 +176,29 @@ class TracedReference:
         pose_landmark_full there is a tensor that the two compute to within 2.8e-4 on one input, and that such nudges
         move by 0.8e-3 to 6.9e-3; TensorFlow is 4.3e-3 off there with oneDNN on AVX2, and 1.1e-3 without.
         """
-        each = [self._distances(self._plain, nudged(inputs, seed), lambda: plain) for seed in range(NUDGES)]
-        return largest(each)
+        moved = []
+        for seed in range(NUDGES):
+            self._plain.run(nudged(inputs, seed))
+            moved.append(self._apart(self._plain, plain))
+        return largest(moved)
 
     def all(self, inputs: Sequence[Array]) -> tuple[Trace, dict[Value, float], dict[Value, float]]:
-        """`trace`, `spread` and `sensitivity`, the same numbers in half the time.
+        """`trace`, `spread` and `sensitivity`, the same numbers in less time.
 
-        Every interpreter has a thread of its own, and computes in one: LiteRT holds no lock of Python's meanwhile.
+        XNNPACK has a thread of its own: LiteRT holds no lock of Python's while it computes. A second interpreter with
+        plain kernels would do the nudged runs meanwhile, but its fresh memory takes as long as it saves.
         """
-        given = [nudged(inputs, seed) for seed in range(NUDGES)]
-        other, again = self._xnnpack, self._again
-        with ThreadPoolExecutor(3) as pool:
-            traced = pool.submit(self.trace, inputs)
-            apart = pool.submit(self._distances, other, inputs, traced.result)
-            moved = [pool.submit(self._distances, again, each, traced.result) for each in given[::2]]
-            traced.result()  # so long the first one is busy
-            moved += [pool.submit(self._distances, self._plain, each, traced.result) for each in given[1::2]]
-        return traced.result(), apart.result(), largest(each.result() for each in moved)
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(self._xnnpack.run, inputs)
+            trace = self.trace(inputs)
+            moved = self.sensitivity(inputs, trace)
+            other.result()
+        return trace, self._apart(self._xnnpack, trace), moved
 
-    def _distances(
-        self, runner: LiteRT | Hybrid, inputs: Sequence[Array], plain: Callable[[], Trace]
-    ) -> dict[Value, float]:
-        """Run, and take the largest difference from a trace for each value."""
-        runner.run(inputs)
-        trace = plain()
+    def _apart(self, runner: LiteRT | Hybrid, plain: Trace) -> dict[Value, float]:
+        """Largest difference between a run that has just ended and a trace, for each value."""
         # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
-        found = {value: distance(runner.view(index), trace[value]) for value, index in self._tensors.items()}
+        found = {value: distance(runner.view(index), plain[value]) for value, index in self._tensors.items()}
         return {value: each if np.isfinite(each) else 0.0 for value, each in found.items()}
 
 
