@@ -7,6 +7,7 @@ entered; what cannot be traced symbolically (a `call` that needs real numbers) s
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 from unittest import mock
 
@@ -49,6 +50,13 @@ class Call:
         """Its arguments with something else in place of each of its inputs."""
         from keras import tree
 
+        # How nearly every layer is called, without taking anything apart: one value, or a list of them.
+        if not self.kwargs and len(self.args) == 1:
+            (given,) = self.args
+            if len(self.inputs) == 1 and given is self.inputs[0]:
+                return (of(given),), {}
+            if type(given) is list and len(given) == len(self.inputs) and all(map(is_, given, self.inputs)):
+                return ([of(each) for each in given],), {}
         kinds = tuple({type(each) for each in self.inputs})
         args, kwargs = tree.map_structure(lambda x: of(x) if isinstance(x, kinds) else x, (self.args, self.kwargs))
         return args, kwargs

@@ -8,6 +8,9 @@ from converter.match.network import Network
 from converter.ops.forms import Node, Value
 from parity.runners.runtimes import Array
 
+# The inputs of one run, and its feeds: see `Candidate.run`.
+Given = tuple[Sequence[Array], Mapping[Value, Array]]
+
 
 class Candidate(Protocol):
     """A model to be compared."""
@@ -37,6 +40,18 @@ class Candidate(Protocol):
     def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """What the model as a whole returns, in its own order; `made` is what `run` gave for these inputs."""
         ...
+
+
+def run_all(candidate: Candidate, given: Sequence[Given]) -> list[Mapping[Value, Array]]:
+    """What a candidate's `run` gives for each, with the candidate's own `run_all` where it can do several at once.
+
+    Args:
+        candidate: What to run.
+        given: Inputs and feeds of each run.
+    """
+    at_once = getattr(candidate, "run_all", None)
+    made: list[Mapping[Value, Array]] = at_once(given) if at_once else [candidate.run(*each) for each in given]
+    return made
 
 
 def check_fit(

@@ -8,7 +8,7 @@ from converter.errors import BadCandidate
 from converter.match.alignment.numbers import kernel_digests
 from converter.match.trace import Call, KerasNetwork, keras_network
 from converter.ops.forms import Node, Value
-from parity.candidates.candidate import check_fit
+from parity.candidates.candidate import Given, check_fit
 from parity.candidates.replay import Replay
 from parity.runners.runtimes import Array, compiled
 
@@ -46,6 +46,12 @@ class KerasCandidate:
         """See `Candidate.run`."""
         check_fit(inputs, self.network)
         return self._replay.run(inputs, feeds)
+
+    def run_all(self, given: Sequence[Given]) -> list[Mapping[Value, Array]]:
+        """See `run_all` of `parity.candidates.candidate`."""
+        for inputs, _ in given:
+            check_fit(inputs, self.network)
+        return self._replay.run_all(given)
 
     def outputs(self, inputs: Sequence[Array], made: Mapping[Value, Array]) -> Sequence[Array | None]:
         """See `Candidate.outputs`.

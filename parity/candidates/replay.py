@@ -3,12 +3,17 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
 
 from converter.errors import BadCandidate
 from converter.match.network import Network
 from converter.match.trace import Call
 from converter.ops.forms import Value
+from parity.candidates.batching import is_ours, is_per_example
+from parity.candidates.candidate import Given
 from parity.runners.runtimes import Array, compiled
 
 
@@ -30,11 +35,6 @@ class Replay:
             for node in network.nodes
             if node.kind == "activation" and node.inputs[0].stage and node.inputs[0] not in made
         }
-        # Some layers augment pictures unless told not to.
-        self._inference = {
-            call: {"training": False} if "training" in inspect.signature(call.layer.call).parameters else {}
-            for call in self._calls
-        }
         self._run = compiled(self._execute)
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
@@ -43,34 +43,121 @@ class Replay:
 
         return _Converted(self._run(list(inputs), dict(feeds)), keras.ops.convert_to_numpy)
 
-    def _execute(self, inputs: list[Any], feeds: dict[Value, Any]) -> dict[Value, Any]:
+    def run_all(self, given: Sequence[Given]) -> list[Mapping[Value, Array]]:
+        """What `run` gives for each, in less time: most layers run once, on all of them as one batch.
+
+        What calling a layer takes in Python is a multiple of what a small picture takes to compute.
+        """
         import keras
 
-        given = dict(zip(self._inputs, inputs, strict=True)) | feeds
-        known = {value: keras.ops.convert_to_tensor(array) for value, array in given.items()}
-        computed: dict[Value, Any] = {}
+        if len(given) == 1 or keras.backend.backend() == "jax":  # which compiles the whole of `run`
+            return [self.run(*each) for each in given]
+        runs = [_One(dict(zip(self._inputs, inputs, strict=True)) | dict(feeds)) for inputs, feeds in given]
+        batch, together = given[0][0][0].shape[:1], _Several(runs)
         for call in self._calls:
-            for value, made in zip(call.outputs, self._call(call, known, computed), strict=True):
-                computed[value] = made
-                known.setdefault(value, made)
-        return computed
+            if is_per_example(call.layer) and all(together.is_alike(value, batch) for value in call.inputs):
+                self._call(call, together)
+            else:
+                for run in runs:
+                    self._call(call, run)
+        return [_Converted(run.computed, keras.ops.convert_to_numpy) for run in runs]
 
-    def _call(self, call: Call, known: Mapping[Value, Any], computed: dict[Value, Any]) -> list[Any]:
+    def _execute(self, inputs: list[Any], feeds: dict[Value, Any]) -> dict[Value, Any]:
+        run = _One(dict(zip(self._inputs, inputs, strict=True)) | feeds)
+        for call in self._calls:
+            self._call(call, run)
+        return run.computed
+
+    def _call(self, call: Call, run: "_Run") -> None:
         import keras
 
-        args, kwargs = call.with_operands(known.__getitem__)
-        kwargs |= self._inference[call]
-        before, run = self._before_activation.get(call.outputs[0]), _directly(call.layer)
+        args, kwargs = call.with_operands(run.operand)
+        layer = call.layer
+        function = layer.call if is_ours(layer) else layer  # what `__call__` checks takes as long as the computation
+        if _takes_training(getattr(layer.call, "__func__", layer.call)):  # some augment pictures unless told not to
+            kwargs["training"] = False
+        before = self._before_activation.get(call.outputs[0])
         try:
             if before is None:
-                return list(keras.tree.flatten(run(*args, **kwargs)))
-            with _linear(call.layer) as activation:
-                computed[before] = run(*args, **kwargs)
-            return [activation(known.get(before, computed[before]))]
+                made = keras.tree.flatten(function(*args, **kwargs))
+            else:
+                with _linear(layer) as activation:
+                    run.keep(before, function(*args, **kwargs))
+                made = [activation(run.operand(before))]
         except Exception as error:
             raise BadCandidate(
                 f"layer {call.name!r} of the candidate raises {type(error).__name__}: {error}"
             ) from error
+        for value, each in zip(call.outputs, made, strict=True):
+            run.keep(value, each)
+
+
+class _Run(Protocol):
+    """Where a layer's operands come from, and where its results go."""
+
+    def operand(self, value: Value) -> Any: ...
+
+    def keep(self, value: Value, made: Any) -> None: ...
+
+
+class _One:
+    """One run.
+
+    Attributes:
+        known: What layers read: what is given, and what was computed where nothing is.
+        computed: What layers gave.
+    """
+
+    def __init__(self, given: dict[Value, Any]) -> None:
+        self.known, self.computed = given, dict[Value, Any]()
+
+    def operand(self, value: Value) -> Any:
+        """A value as a layer takes it."""
+        import keras
+
+        return keras.ops.convert_to_tensor(self.known[value])
+
+    def keep(self, value: Value, made: Any) -> None:
+        """Take a result."""
+        self.computed[value] = made
+        self.known.setdefault(value, made)
+
+
+class _Several:
+    """Several runs as one batch; between the layers their values are numpy's, which cuts and joins in no time."""
+
+    def __init__(self, runs: Sequence[_One]) -> None:
+        self._runs = runs
+
+    def is_alike(self, value: Value, batch: tuple[int, ...]) -> bool:
+        """Whether a value has the same shape in all runs, with this batch axis."""
+        first, *others = (tuple(run.known[value].shape) for run in self._runs)
+        return first[:1] == batch and all(shape == first for shape in others)
+
+    def operand(self, value: Value) -> Any:
+        """See `_One`."""
+        import keras
+
+        return keras.ops.convert_to_tensor(np.concatenate([_numpy(run.known[value]) for run in self._runs]))
+
+    def keep(self, value: Value, made: Any) -> None:
+        """See `_One`."""
+        array = _numpy(made)
+        size = len(array) // len(self._runs)
+        for number, run in enumerate(self._runs):
+            run.keep(value, array[number * size : (number + 1) * size])
+
+
+def _numpy(tensor: Any) -> Array:
+    import keras
+
+    made: Array = tensor if isinstance(tensor, np.ndarray) else keras.ops.convert_to_numpy(tensor)
+    return made
+
+
+@lru_cache(256)
+def _takes_training(call: Callable[..., Any]) -> bool:
+    return "training" in inspect.signature(call).parameters
 
 
 @contextmanager
@@ -89,17 +176,6 @@ def _linear(layer: Any) -> Iterator[Any]:
             object.__delattr__(layer, "activation")
 
 
-def _directly(layer: Any) -> Callable[..., Any]:
-    """How to run a layer in inference.
-
-    Keras's own layers do nothing but `call` then, as long as all is float32; what `__call__` checks beforehand takes
-    as long as the computation.
-    """
-    policy = getattr(layer, "dtype_policy", None)
-    is_plain = type(layer).__module__.startswith("keras.") and policy is not None and policy.name == "float32"
-    return layer.call if is_plain else layer  # type: ignore[no-any-return]
-
-
 class _Converted(Mapping[Value, Array]):
     """Back-end tensors, turned into numpy arrays one at a time when they are asked for."""
 
@@ -107,7 +183,8 @@ class _Converted(Mapping[Value, Array]):
         self._tensors, self._convert = tensors, convert
 
     def __getitem__(self, value: Value) -> Array:
-        converted: Array = self._convert(self._tensors[value])
+        tensor = self._tensors[value]
+        converted: Array = tensor if isinstance(tensor, np.ndarray) else self._convert(tensor)
         return converted
 
     def __iter__(self) -> Any:

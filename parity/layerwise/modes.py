@@ -16,7 +16,7 @@ from converter.match.ends import Ends
 from converter.match.matching import Matching
 from converter.match.network import Pair
 from converter.ops.forms import Value
-from parity.candidates.candidate import Candidate
+from parity.candidates.candidate import Candidate, Given, run_all
 from parity.layerwise.original import Original, Progress
 from parity.runners.runtimes import Array
 
@@ -60,30 +60,33 @@ class BothModes:
         known = original.spreads
         self.rows = [Row(found, pair) for found in matching.matches for pair in found.values if pair.ours in known]
         self.real: list[list[Array | None]] = []
-        self.alone: list[Mapping[Value, Array]] = []
         self._stand_ins = dict(self._standing_in())
         self._read_as_themselves = set(self._reading_itself())
-        for number, inputs in enumerate(original.inputs):
-            if progress:
-                progress(f"running the candidate, input {number + 1}/{len(original.inputs)}")
-            self._run(inputs, number)
+        self._inputs = [_in_order(inputs, matching) for inputs in original.inputs]
+        if progress:
+            progress("running the candidate")
+        self._run()
 
-    def _run(self, inputs: Sequence[Array], number: int) -> None:
-        candidate, trace = self._candidate, self._original.traces[number]
-        given = _in_order(inputs, self._matching)
-        chained = candidate.run(given, {})
-        self.real.append(self._in_our_order(candidate.outputs(given, chained), chained))
-        self.alone.append(candidate.run(given, self._feeds(number)) if candidate.can_isolate else {})
-        for row in self.rows:
-            row.chained.append(chained.get(row.values.theirs))
-            row.isolated.append(self._isolated(row, self.alone[-1], trace))
+    def _run(self) -> None:
+        """Both modes on all inputs, at once where the candidate can."""
+        candidate, count = self._candidate, len(self._inputs)
+        runs: list[Given] = [(given, {}) for given in self._inputs]
+        if candidate.can_isolate:
+            runs += [(given, self._feeds(number)) for number, given in enumerate(self._inputs)]
+        made = run_all(candidate, runs)
+        self.alone = list(made[count:]) or [{}] * count
+        for given, chained, alone, trace in zip(self._inputs, made, self.alone, self._original.traces, strict=False):
+            self.real.append(self._in_our_order(candidate.outputs(given, chained), chained))
+            for row in self.rows:
+                row.chained.append(chained.get(row.values.theirs))
+                row.isolated.append(self._isolated(row, alone, trace))
 
     def again(self, apart_from: Collection[Value]) -> list[list[Array | None]]:
         """The isolated mode once more, in which some values of the candidate are its own: per row one per input."""
         made: list[list[Array | None]] = [[] for _ in self.rows]
-        for number, inputs in enumerate(self._original.inputs):
+        for number, given in enumerate(self._inputs):
             feeds = {value: array for value, array in self._feeds(number).items() if value not in apart_from}
-            alone = self._candidate.run(_in_order(inputs, self._matching), feeds)
+            alone = self._candidate.run(given, feeds)
             for row, arrays in zip(self.rows, made, strict=True):
                 arrays.append(self._isolated(row, alone, self._original.traces[number]))
         return made

@@ -12,7 +12,7 @@ from converter.match.transfer import Plan
 from converter.ops.forms import Node, Value
 from converter.tflite.model import Model
 from parity.inputs import check_inputs, seeded_inputs
-from parity.runners.reference import Trace, TracedReference
+from parity.runners.reference import Trace, TracedReference, largest
 from parity.runners.runtimes import Array
 
 # Called with what is being done.
@@ -75,14 +75,10 @@ def run_original(
     inputs = seeded_inputs(model.graph, seeds) if inputs is None else inputs
     check_inputs(inputs, model.graph)
     reference = TracedReference(model, network)
-    traces: list[Trace] = []
-    spreads: dict[Value, float] = {}
-    sensitivities: dict[Value, float] = {}
+    made = []
     for number, arrays in enumerate(inputs, start=1):
         if progress:
             progress(f"running the original, input {number}/{len(inputs)}")
-        traces.append(reference.trace(arrays))
-        for largest, measure in ((spreads, reference.spread), (sensitivities, reference.sensitivity)):
-            for value, distance in measure(arrays, traces[-1]).items():
-                largest[value] = max(largest.get(value, 0.0), distance)
-    return Original(described, network, inputs, traces, spreads, sensitivities)
+        made.append(reference.all(arrays))
+    traces, spreads, sensitivities = zip(*made, strict=True)
+    return Original(described, network, inputs, traces, largest(spreads), largest(sensitivities))

@@ -1,8 +1,10 @@
 """How to run the original, also where LiteRT cannot run all of it; and all its intermediate tensors."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from converter.passes.activations import split_activations
 from converter.rebuild.model import make_layer
 from converter.tflite.model import Model
 from converter.tflite.variants import TRANSPOSE_BIAS, builtin_only, without_custom_ops
+from parity.runners.distances import distance
 from parity.runners.runtimes import Array, Kernels, LiteRT, keras_runner
 
 # One is a matter of chance: see `TracedReference.sensitivity`, where six differ by a factor of nine.
@@ -119,6 +122,10 @@ class Hybrid:
         """See `LiteRT.tensor`."""
         return self._litert.tensor(index)
 
+    def view(self, index: int) -> Array:
+        """See `LiteRT.view`."""
+        return self._litert.view(index)
+
     def _invoke(self, values: dict[int, Array]) -> list[Array]:
         made = self._litert.run([values[index] for index in (*self._graph.inputs, *self._fed)])
         values |= dict(zip((*self._graph.outputs, *self._watched), made, strict=True))
@@ -143,13 +150,14 @@ class TracedReference:
         data, split = split_activations(data) if is_fused else (data, {})
         self._tensors = _tensors(network, split)
         keep = tuple(dict.fromkeys(self._tensors.values()))
-        self._plain: LiteRT | Hybrid
-        self._xnnpack: LiteRT | Hybrid
+        self._make: Callable[[Kernels], LiteRT | Hybrid] = partial(LiteRT, data, keep=keep)
         if custom - {TRANSPOSE_BIAS}:
-            self._plain = Hybrid(model, data, "plain", keep)
-            self._xnnpack = self._plain.with_kernels("xnnpack")
-        else:
-            self._plain, self._xnnpack = LiteRT(data, "plain", keep), LiteRT(data, "xnnpack", keep)
+            self._make = Hybrid(model, data, "plain", keep).with_kernels
+        self._plain = self._make("plain")
+
+    @cached_property
+    def _xnnpack(self) -> LiteRT | Hybrid:
+        return self._make("xnnpack")
 
     def trace(self, inputs: Sequence[Array]) -> Trace:
         """Run once with plain kernels; see `LiteRT.run`."""
@@ -158,7 +166,8 @@ class TracedReference:
 
     def spread(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """Largest difference between the two kernel sets, per value; `plain` is what `trace` gave for the inputs."""
-        return self._distances(self._xnnpack, inputs, plain)
+        self._xnnpack.run(inputs)
+        return self._apart(self._xnnpack, plain)
 
     def sensitivity(self, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
         """How far roundings of the input move each value: the largest of a few `nudged` runs.
@@ -167,22 +176,39 @@ class TracedReference:
         pose_landmark_full there is a tensor that the two compute to within 2.8e-4 on one input, and that such nudges
         move by 0.8e-3 to 6.9e-3; TensorFlow is 4.3e-3 off there with oneDNN on AVX2, and 1.1e-3 without.
         """
-        moved: dict[Value, float] = {}
+        moved = []
         for seed in range(NUDGES):
-            for value, distance in self._distances(self._plain, nudged(inputs, seed), plain).items():
-                moved[value] = max(moved.get(value, 0.0), distance)
-        return moved
+            self._plain.run(nudged(inputs, seed))
+            moved.append(self._apart(self._plain, plain))
+        return largest(moved)
 
-    def _distances(self, runner: LiteRT | Hybrid, inputs: Sequence[Array], plain: Trace) -> dict[Value, float]:
-        """Run, and take the largest difference from a trace for each value."""
-        runner.run(inputs)
-        distances = {}
-        for value, index in self._tensors.items():
-            # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
-            with np.errstate(invalid="ignore", over="ignore"):
-                distance = float(np.abs(runner.tensor(index) - plain[value]).max(initial=0))
-            distances[value] = distance if np.isfinite(distance) else 0.0
-        return distances
+    def all(self, inputs: Sequence[Array]) -> tuple[Trace, dict[Value, float], dict[Value, float]]:
+        """`trace`, `spread` and `sensitivity`, the same numbers in less time.
+
+        XNNPACK has a thread of its own: LiteRT holds no lock of Python's while it computes. A second interpreter with
+        plain kernels would do the nudged runs meanwhile, but its fresh memory takes as long as it saves.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(self._xnnpack.run, inputs)
+            trace = self.trace(inputs)
+            moved = self.sensitivity(inputs, trace)
+            other.result()
+        return trace, self._apart(self._xnnpack, trace), moved
+
+    def _apart(self, runner: LiteRT | Hybrid, plain: Trace) -> dict[Value, float]:
+        """Largest difference between a run that has just ended and a trace, for each value."""
+        # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
+        found = {value: distance(runner.view(index), plain[value]) for value, index in self._tensors.items()}
+        return {value: each if np.isfinite(each) else 0.0 for value, each in found.items()}
+
+
+def largest(distances: Iterable[Mapping[Value, float]]) -> dict[Value, float]:
+    """The largest of several runs, per value."""
+    found: dict[Value, float] = {}
+    for each in distances:
+        for value, far in each.items():
+            found[value] = max(found.get(value, 0.0), far)
+    return found
 
 
 def _tensors(network: Network, split: dict[int, int]) -> dict[Value, int]:

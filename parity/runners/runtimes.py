@@ -65,6 +65,10 @@ class LiteRT:
         """One of the tensors to `keep`, as the last run left it (a copy)."""
         return np.asarray(self._interpreter.get_tensor(index))
 
+    def view(self, index: int) -> Array:
+        """As `tensor`, in LiteRT's own memory: let go of it before the next run, which LiteRT refuses otherwise."""
+        return np.asarray(self._interpreter.tensor(index)())
+
 
 def keras_runner(model: Any) -> Run:
     """How to call a `keras.Model`, or one layer, in inference mode: any batch, outputs in the model's order.
