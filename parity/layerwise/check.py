@@ -1,7 +1,7 @@
 """The whole comparison, from two models to a report that names the layer."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from parity.candidates.candidate import Candidate
 from parity.candidates.keras import KerasCandidate
 from parity.candidates.loading import load_candidate
 from parity.candidates.saved_traces import Recording, SavedTrace
+from parity.layerwise.contradictions import contradicted_row
 from parity.layerwise.guilty import find_guilty
 from parity.layerwise.judging import Judge
 from parity.layerwise.modes import BothModes
@@ -67,7 +68,12 @@ def check(  # noqa: PLR0913 - settings, by keyword
     if isinstance(loaded, SavedTrace):
         loaded.attach(original.network)
     matching = match_candidate(original, loaded, rows)
-    return report(original, loaded, matching, with_audit=with_audit, progress=progress)
+    compared = report(original, loaded, matching, with_audit=with_audit, progress=progress)
+    if compared.report.ok or not rows:
+        return compared
+    without = report(original, loaded, with_audit=with_audit).report
+    guilty = contradicted_row(compared.report, without, compared.matching) or compared.report.guilty
+    return replace(compared, report=replace(compared.report, guilty=guilty))
 
 
 def _candidate(given: Any) -> Candidate:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ def run(arguments: argparse.Namespace) -> Result:
             return _write_starter(plan, arguments.write_overrides)
         transfer(plan)
         report = None if arguments.no_verify else _compared(original, plan, progress)
+        if report and rows:
+            report = _without_table(original, plan, report, arguments.allow_unfed, progress)
         # With gaps the outputs cannot agree: then every layer that got weights has to agree by itself.
         agrees = report is None or report.ok or (plan.has_gaps_on_purpose and report.matched_layers_ok)
         if agrees:
@@ -133,6 +136,24 @@ def _compared(original: "Model", plan: "Plan", progress: Progress) -> "ParityRep
     candidate = KerasCandidate(plan.candidate.model, plan.candidate)
     run = run_original(original, plan=plan, progress=progress)
     return report(run, candidate, plan.matching, progress=progress).report
+
+
+def _without_table(
+    original: "Model", plan: "Plan", told: "ParityReport", allow_unfed: Sequence[str], progress: Progress
+) -> "ParityReport":
+    """Where a table of overrides leads to another model, whether it is the table's fault."""
+    from converter.match.transfer import make_plan, transfer
+    from parity.layerwise.contradictions import contradicted_table
+
+    if told.ok:
+        return told
+    other = make_plan(plan.blueprint, plan.candidate.model, (), allow_unfed)
+    if not other.is_complete:
+        return told
+    transfer(other)
+    found = _compared(original, other, progress)
+    transfer(plan)
+    return contradicted_table(told, found)
 
 
 def _write_starter(plan: "Plan", target: Path) -> Result:
