@@ -45,9 +45,12 @@ def _show(value: Any) -> str:
 
 
 def _article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def describe(node: Node) -> str:
     """What a node is, in words."""
-    return str(node.config["function"]) if node.kind == "activation" else node.kind.replace("_", " ")
+    if node.kind == "activation":
+        return str(node.config["function"])
+    module, _, name = node.kind.rpartition(".")  # somebody's own class has its module
+    return name if module else name.replace("_", " ")

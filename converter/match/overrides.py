@@ -13,6 +13,7 @@ A row pairs two layers, so a kernel's row brings its bias along.
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +114,22 @@ class Leftover:
 
 
 def starter_table(rows: Sequence[Leftover]) -> str:
-    """A table to be filled in by hand: one row per layer without a partner, by its first tensor, with what fits."""
+    """A table to be filled in by hand: one row per layer without a partner, by its first tensor, with what fits.
+
+    A row is filled in where just one variable fits, and no other row.
+    """
     blocks = ["# One row per layer: a kernel's row brings its bias along. Fill in `variable` and `why`.\n"]
+    claims = Counter(candidate for row in rows for candidate in row.nearest)
     for row in rows:
         fitting = "".join(f"#   {candidate}\n" for candidate in row.nearest) or "#   none of this shape is free\n"
+        is_sure = len(row.nearest) == 1 and claims[row.nearest[0]] == 1
+        variable, why = (row.nearest[0], "the only free variable of this shape") if is_sure else ("", "")
         blocks.append(
             f"# {'×'.join(map(str, row.shape))}; variables that fit:\n{fitting}"
-            f'[[override]]\ntensor = {json.dumps(row.name, ensure_ascii=False)}\nvariable = ""\nwhy = ""\n'
+            f"[[override]]\ntensor = {_quoted(row.name)}\nvariable = {_quoted(variable)}\nwhy = {_quoted(why)}\n"
         )
     return "\n".join(blocks)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """The file's weights into somebody's Keras model: first a plan that says everything, then all of it or nothing."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -266,8 +267,12 @@ class _Planner:
 
     def _starter(self, unfed: Sequence[Leftover]) -> Iterator[Leftover]:
         firsts = {leftover.layer: leftover for leftover in reversed(self._unread)}
+        used: Counter[tuple[int, ...]] = Counter()
         for first in (firsts[layer] for layer in dict.fromkeys(leftover.layer for leftover in self._unread)):
-            yield replace(first, nearest=tuple(item.name for item in unfed if item.keras_shape == first.keras_shape))
+            fitting = [item.name for item in unfed if item.keras_shape == first.keras_shape]
+            place = used[first.keras_shape] % max(len(fitting), 1)  # so that no two rows begin with the same
+            used[first.keras_shape] += 1
+            yield replace(first, nearest=(*fitting[place:], *fitting[:place]))
 
 
 def _nearest(item: Leftover, others: Sequence[Leftover]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The comparison names the layer that is wrong, says why, and cannot be fooled by what is missing or not finite."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import converter
 import parity
 from converter.errors import BadCandidate, BadInput
+from converter.match.alignment.evidence import Evidence
+from converter.match.overrides import Override
 from converter.match.transfer import transfer
 from fixtures.builder import Builder
 from parity.candidates.keras import KerasCandidate
@@ -21,7 +24,7 @@ from parity.outputs.compare import CEILING, SPREADS, Verdict
 from tests.tools import models
 from tests.tools.files import siblings_file
 from tests.tools.lazy import keras, layers, odd_layers
-from tests.tools.networks import TRANSFERS, guilty, has_run, plan_for, siblings, transferred
+from tests.tools.networks import TRANSFERS, assert_same, guilty, has_run, plan_for, siblings, transferred
 
 FILE = converter.read(siblings_file("left", "right"))
 VALUES = np.array([[0.0, 1.0, -1.0, 2.0]], np.float32)
@@ -225,13 +228,40 @@ def test_overrides_pair_what_nothing_else_does(tmp_path: Path) -> None:
     table.write_text('[[override]]\ntensor = "left/Kernel"\nvariable = "a/kernel"\nwhy = "a test"\n')
     for ours, theirs in (("left", "a"), ("right", "b"), ("end", "end")):
         model.get_layer(theirs).set_weights(small().get_layer(ours).get_weights())
-    alone = parity.layers(FILE, model)
-    assert alone.ok  # the outputs are right
-    assert sum("has no partner" in note for note in alone.notes) == 4  # ambiguous: nothing is guessed
-    assert parity.layers(FILE, model, overrides=table).notes == ()
+    for overrides in ((), table):
+        assert_same(parity.layers(FILE, model, overrides=overrides))  # without a table equal weights say it
     model.get_layer("a").set_weights(model.get_layer("b").get_weights())
     blamed = guilty(parity.layers(FILE, model))
-    assert (blamed.layer, blamed.mode) == ("left", "absent")
+    assert (blamed.layer, blamed.mode) == ("a", "isolated")
+
+
+def test_equal_results_pair_what_neither_names_nor_weights_do() -> None:
+    """The kernels are as large as the file's, but for a factor that batch normalization takes out again."""
+    x = keras.Input((8, 8, 3))
+    both = [layers.BatchNormalization(name=f"n{n}")(layers.Conv2D(4, 3, padding="same", name=n)(x)) for n in "ab"]
+    model = keras.Model(x, layers.Conv2D(2, 1, name="end")(layers.Add(name="total")(both)))
+    model.get_layer("end").set_weights(small().get_layer("end").get_weights())
+    for ours, theirs in (("left", "b"), ("right", "a")):
+        kernel, bias = small().get_layer(ours).get_weights()
+        model.get_layer(theirs).set_weights([kernel / 2, bias / 2])
+        norm = model.get_layer(f"n{theirs}")
+        norm.set_weights([np.full(4, 2.0), np.zeros(4), np.zeros(4), np.full(4, 1 - norm.epsilon)])
+    compared = check(FILE, model)
+    assert_same(compared.report)
+    found = {m.ours.name: (m.theirs.name, m.evidence) for m in compared.matching.matches if m.ours and m.theirs}
+    assert found["left"] == ("b", Evidence.NUMBERS)
+
+
+def test_row_that_the_numbers_contradict_is_told_both() -> None:
+    model = siblings("a", "b")
+    for ours, theirs in (("left", "a"), ("right", "b"), ("end", "end")):
+        model.get_layer(theirs).set_weights(small().get_layer(ours).get_weights())
+    rows = [Override("right/Kernel", "a/kernel", "a test")]
+    blamed = guilty(parity.layers(FILE, model, overrides=rows))
+    assert blamed.layer == "a"
+    assert re.search(
+        r"says that it is right, and as such it is off by up to [\d.]+ \(allowed .*\); b is right, off by", blamed.why
+    )
 
 
 def test_variants_of_the_architectures_are_not_the_original() -> None:

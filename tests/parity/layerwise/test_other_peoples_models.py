@@ -125,8 +125,7 @@ def test_one_layer_called_twice_takes_one_weight() -> None:
     ("relu", "blamed"),
     [
         (lambda x: layers.Subtract()([x, x]), "subtract"),  # the pooling after it is right
-        # The absolute value stands where the ReLU does and reads what the file does not have: the ReLU is missing.
-        (lambda x: ops.absolute(layers.Subtract()([x, x])), "relu"),
+        (lambda x: ops.absolute(layers.Subtract()([x, x])), "absolute"),  # both stand where the ReLU does
     ],
 )
 def test_layer_that_did_not_get_the_originals_values_is_not_blamed(relu: Any, blamed: str) -> None:
