@@ -115,7 +115,8 @@ class _One:
         """A value as a layer takes it."""
         import keras
 
-        return keras.ops.convert_to_tensor(self.known[value])
+        made = self.known[value]
+        return keras.ops.convert_to_tensor(made) if isinstance(made, np.ndarray) else made
 
     def keep(self, value: Value, made: Any) -> None:
         """Take a result."""

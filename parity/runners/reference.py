@@ -198,7 +198,8 @@ class TracedReference:
     def _apart(self, runner: LiteRT | Hybrid, plain: Trace) -> dict[Value, float]:
         """Largest difference between a run that has just ended and a trace, for each value."""
         # Where one of them is not finite, there is no distance to tell: it counts as none, which is strict.
-        found = {value: distance(runner.view(index), plain[value]) for value, index in self._tensors.items()}
+        with np.errstate(invalid="ignore", over="ignore"):
+            found = {value: distance(runner.view(index), plain[value]) for value, index in self._tensors.items()}
         return {value: each if np.isfinite(each) else 0.0 for value, each in found.items()}
 
 
