@@ -78,7 +78,8 @@ def _finding(pair: Match, message: str, *, is_structural: bool) -> Finding:
 def _one_side_only(pair: Match, wiring: "_Wiring") -> Iterator[Finding]:
     if pair.theirs is None and pair.ours is not None:
         before = wiring.name_of(pair.values[0].theirs)
-        message = f"{pair.ours.name}: the model has no {describe(pair.ours)} after {before}"
+        reading = "".join(f", which {name} reads in its place" for name in wiring.reading(pair.values[0])[:1])
+        message = f"{pair.ours.name}: the model has no {describe(pair.ours)} after {before}{reading}"
         yield Finding(pair.ours.name, op_of(pair.ours), message, pair.ours, None, is_structural=True)
     elif pair.ours is None and pair.theirs is not None:
         yield _finding(pair, f"the file has no {describe(pair.theirs)} here", is_structural=True)
@@ -93,12 +94,21 @@ class _Wiring:
         pairs += [Pair(ends.ours.value, ends.theirs.value) for ends in matching.inputs if ends.theirs]
         for pair in pairs:
             self._partners.setdefault(pair.ours, set()).add(pair.theirs)
+        self._pairs = tuple(matching.pairs())
         self._known = {pair.theirs for pair in pairs}
         self._names, self._our_names = (
             {end.value: end.name for end in network.inputs}
             | {value: node.name for node in network.nodes for value in node.outputs}
             for network in (theirs, ours)
         )
+
+    def reading(self, values: Pair[Value]) -> list[str]:
+        """The model's layers that read one value where their partners read the other."""
+        return [
+            pair.theirs.name
+            for pair in self._pairs
+            if values.ours in pair.ours.inputs and values.theirs in pair.theirs.inputs
+        ]
 
     def name_of(self, value: Value) -> str:
         """The model's layer that computes a value."""
@@ -107,7 +117,7 @@ class _Wiring:
     def differences(self, ours: Node, theirs: Node) -> Iterator[str]:
         """Whether two matched nodes read the same values, in the same order where it matters."""
         expected = [self._partners.get(value, set()) for value in ours.inputs]
-        if not all(expected) or not self._known.issuperset(theirs.inputs):
+        if not self._known.issuperset(theirs.inputs):
             return  # something before them has no partner: reported there
         if len(expected) != len(theirs.inputs):
             yield f"it has {len(theirs.inputs)} operands, the file has {len(expected)}"
@@ -122,7 +132,7 @@ class _Wiring:
         yield f"its {what} {theirs_read}; the file has {ours_read}"
 
     def _their_name(self, value: Value) -> str:
-        partners = sorted(map(self.name_of, self._partners[value]))
+        partners = sorted(map(self.name_of, self._partners.get(value, ())))
         return partners[0] if len(partners) == 1 else self._our_names.get(value, str(value))
 
 

@@ -8,7 +8,8 @@ side has, or both in another way. What several could be stays open and is report
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from converter.match.alignment.evidence import Evidence, Evidences, Match, Reason, Rival
+from converter.match.alignment.evidence import Evidence, Match, Reason, Rival
+from converter.match.alignment.features import Evidences
 from converter.match.alignment.gaps import bridged, packing
 from converter.match.alignment.names import counted_names, fits, telling_names
 from converter.match.alignment.pairing import Pairing, Settled

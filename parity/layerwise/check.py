@@ -128,7 +128,7 @@ def report(
     """
     matching = matching or match_candidate(original, candidate)
     modes, judge, found, results = _compared(original, candidate, matching, progress)
-    computed = judge.computing_the_same(candidate)
+    computed = judge.computing_the_same()
     if computed:
         matching = match_candidate(original, candidate, given=matching, computed=computed)
         modes, judge, found, results = _compared(original, candidate, matching, progress)
@@ -151,7 +151,7 @@ def _compared(
 ) -> tuple[BothModes, Judge, list[Finding], list[LayerResult]]:
     found = audit(original.network, candidate.network, matching)
     modes = BothModes(original, candidate, matching, progress)
-    judge = Judge(original, modes, matching, found)
+    judge = Judge(original, candidate, modes, matching, found)
     return modes, judge, found, judge.results()
 
 

@@ -54,10 +54,9 @@ def find_guilty(
 
 def _wrong_alone(result: LayerResult, findings: Sequence[Finding], judge: Judge) -> Guilty:
     layer, pair = judge.culprit(result), result.match
-    is_missing = pair is not None and pair.theirs is None
-    known = [message.removeprefix(f"{layer}: ") for message in _about(pair, findings)]
-    why = "; ".join(known) or _symptom(result, "isolated")
-    return Guilty(layer, result.tensor, result.op, "absent" if is_missing else "isolated", why)
+    known = [f.message for f in findings if f.layer == layer] or list(_about(pair, findings))
+    why = "; ".join(message.removeprefix(f"{layer}: ") for message in known) or _symptom(result, "isolated")
+    return Guilty(layer, result.tensor, result.op, "absent" if judge.lacks(result) else "isolated", why)
 
 
 def _about(pair: Match | None, findings: Sequence[Finding]) -> Iterator[str]:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 
 from converter.match.alignment.evidence import Evidence, Match
 from converter.match.alignment.names import fits
+from converter.match.alignment.signatures import has_kernel
 from converter.match.audit import Finding
 from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
 from converter.tflite.decode import decode
-from parity.candidates.candidate import Candidate
 from parity.layerwise.modes import BothModes, Row
 from parity.layerwise.original import Original
 from parity.layerwise.results import LayerResult
@@ -27,6 +28,7 @@ class Judge:
 
     Args:
         original: What is right.
+        candidate: What is judged.
         modes: The candidate's values.
         matching: Which value is which.
         findings: What the audit says, whether it is to be shown or not: where structures differ, values decide.
@@ -40,7 +42,7 @@ class Judge:
         self._limits = limits(original.network, self._spans, known, original.sensitivities)
         self.gaps = tuple(_gaps(matching))
         self._unknown = _behind(self.gaps, original.network)
-        self._unmatched = set(matching.open_theirs)
+        self._unmatched, self._shapes = set(matching.open_theirs), candidate.network.shapes
         self._open_makers = tuple(
             {value: node for node in nodes for value in node.outputs}
             for nodes in (matching.open_ours, matching.open_theirs)
@@ -164,21 +166,41 @@ class Judge:
     def culprit(self, result: LayerResult) -> str:
         """The name of the layer to blame for a wrong result: the candidate's; the file's where it has none."""
         pair = result.match
-        if pair is None or pair.theirs is None:
+        if pair is None or pair.theirs is None or self._lacks_kernel(pair):
             return pair.ours.name if pair and pair.ours else result.tensor
-        if pair.ours is None:
-            return self._first_off(result, (*pair.inside, pair.theirs))
-        return self._normalization(pair, result) or pair.theirs.name
+        return self._superfluous(result) or self._normalization(pair, result) or pair.theirs.name
 
-    def _first_off(self, result: LayerResult, steps: Sequence[Node]) -> str:
-        """Of several steps that the file does not have, the first one that changes something."""
-        value = next(row.values.ours for row in self._modes.rows if row.match is result.match)
-        for step in steps:
-            made: list[Array | None] = [alone.get(step.outputs[0]) for alone in self._modes.alone]
-            expected = [trace[value] for trace in self._original.traces]
-            if not measure(made, expected, result.limit, result.span).ok:
+    def lacks(self, result: LayerResult) -> bool:
+        """Whether the candidate has nothing that could be what is wrong."""
+        return result.match is not None and (result.match.theirs is None or self._lacks_kernel(result.match))
+
+    def _lacks_kernel(self, pair: Match) -> bool:
+        """Whether what stands in the place of a layer with a kernel has none."""
+        there = [pair.theirs, *(node for node in pair.inside if node in self._unmatched)]
+        is_other = pair.evidence is Evidence.PLACE and pair.ours is not None and has_kernel(pair.ours)
+        return is_other and not any(node and has_kernel(node) for node in there)
+
+    def _superfluous(self, result: LayerResult) -> str | None:
+        """Of several steps to one value, the one without which the value is right."""
+        rows = self._modes.rows
+        value = next(row.values.ours for row in rows if row.match is result.match)
+        matches = [row.match for row in rows if row.values.ours == value]
+        steps = [node for match in matches for node in (*match.inside, match.theirs) if self._may_be_dropped(node)]
+        last = next(row.values.theirs for row in reversed(rows) if row.values.ours == value)
+        expected = [trace[value] for trace in self._original.traces]
+        for step in steps if len(matches) > 1 else ():
+            if measure(self._modes.without(step, last), expected, result.limit, result.span).ok:
                 return step.name
-        return steps[-1].name
+        return None
+
+    def _may_be_dropped(self, node: Node | None) -> TypeGuard[Node]:
+        shapes = self._shapes
+        return (
+            node is not None
+            and node.outputs[0] in shapes
+            and len(set(node.inputs)) == 1
+            and shapes.get(node.inputs[0]) == shapes[node.outputs[0]]
+        )
 
     def _normalization(self, pair: Match, result: LayerResult) -> str | None:
         """The batch normalization of a convolution, if that is what is wrong in the step that they are together.
@@ -198,13 +220,13 @@ class Judge:
         is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
         return str(pair.theirs.config["batch_norm"]) if is_right else None
 
-    def computing_the_same(self, candidate: Candidate) -> list[Pair[Node]]:
+    def computing_the_same(self) -> list[Pair[Node]]:
         """Layers without a partner of which one gives, on the original's values, what the other does there.
 
         Of several that do, the last: what comes first is left for what nothing computes.
         """
         found: dict[Node, Node] = {}  # the candidate's → the original's
-        known, shapes = self._original.spreads, candidate.network.shapes
+        known, shapes = self._original.spreads, self._shapes
         for ours in (node for node in self._matching.open_ours if set(node.outputs[:1]) & known.keys()):
             value = ours.outputs[0]
             arrays = [trace[value] for trace in self._original.traces]

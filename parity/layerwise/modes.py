@@ -15,7 +15,7 @@ from converter.match.alignment.evidence import Match
 from converter.match.ends import Ends
 from converter.match.matching import Matching
 from converter.match.network import Pair
-from converter.ops.forms import Value
+from converter.ops.forms import Node, Value
 from parity.candidates.candidate import Candidate, Given, run_all
 from parity.layerwise.original import Original, Progress
 from parity.runners.runtimes import Array
@@ -89,6 +89,18 @@ class BothModes:
             alone = self._candidate.run(given, feeds)
             for row, arrays in zip(self.rows, made, strict=True):
                 arrays.append(self._isolated(row, alone, self._original.traces[number]))
+        return made
+
+    def without(self, step: Node, result: Value) -> list[Array | None]:
+        """What one of the candidate's values would be if a step handed on what it reads: one array per input."""
+        made: list[Array | None] = []
+        for number, given in enumerate(self._inputs):
+            feeds = self._feeds(number)
+            source = feeds.get(step.inputs[0], self.alone[number].get(step.inputs[0]))
+            if source is not None and step.outputs[0] != result:
+                made.append(self._candidate.run(given, feeds | {step.outputs[0]: source}).get(result))
+            else:
+                made.append(source)
         return made
 
     def _isolated(self, row: Row, alone: Mapping[Value, Array], trace: Mapping[Value, Array]) -> Array | None:

@@ -46,7 +46,7 @@ def bridged(pairing: Pairing, outputs: Sequence[Ends]) -> Iterator[Match]:
                 (),
                 (*_inside(left, ours), *_inside(right, theirs)),
             )
-        elif is_ours and ours not in taken:
+        elif is_ours and ours not in taken and _stands_in(pairing, values):
             yield Match(ours, None, Evidence.TOPOLOGY, (values,), (MISSING,), (), _inside(left, ours))
         elif is_theirs and theirs not in taken:
             yield Match(None, theirs, Evidence.TOPOLOGY, (values,), (EXTRA,), (), _inside(right, theirs))
@@ -115,6 +115,11 @@ def _in_any_order(pairing: Pairing, ours: Node, theirs: Node) -> Iterator[Pair[V
         possible = [other for other in others if sources & _sources(pairing.right, other)]
         if len(possible) == 1:  # of several, nothing says which it is
             yield Pair(value, possible[0])
+
+
+def _stands_in(pairing: Pairing, values: Pair[Value]) -> bool:
+    """Whether the model reads what the file's value is computed from; if not, it reads something else altogether."""
+    return values.theirs in {pairing.left.values.get(source) for source in _sources(pairing.left, values.ours)}
 
 
 def _sources(side: Side, value: Value) -> set[Value]:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 
-from converter.match.alignment.evidence import OPERANDS, READERS, Evidences, Reason, Rival
+from converter.match.alignment.evidence import OPERANDS, READERS, Reason, Rival
+from converter.match.alignment.features import Evidences
 from converter.match.alignment.names import fits
 from converter.match.ends import Ends
 from converter.match.network import Network, Pair
@@ -86,7 +87,6 @@ class Pairing:
         self.left, self.right = Side(ours), Side(theirs)
         self.settled: list[Settled] = []
         self._evidences = evidences
-        self._own: dict[Pair[Node], list[Reason]] = {}
         self._queue: list[tuple[float, int, int, int, Node, Node]] = []
         self._tied: list[tuple[float, float, int, int, int, Node, Node]] = []
         self._tickets = count()
@@ -111,10 +111,7 @@ class Pairing:
 
     def reasons(self, pair: Pair[Node]) -> tuple[Reason, ...]:
         """All that speaks for a pair and against it, as far as is known."""
-        own = self._own.get(pair)
-        if own is None:
-            own = self._own[pair] = self._evidences.reasons(pair)
-        return (*own, *self._operands(pair), *self._readers(pair))
+        return (*self._evidences.reasons(pair), *self._operands(pair), *self._readers(pair))
 
     def _points(self, left: Node, right: Node) -> float:
         return sum(reason.points for reason in self.reasons(Pair(left, right)))
@@ -230,6 +227,7 @@ class Pairing:
         around = [maker for value in left.inputs if (maker := self.left.producers.get(value))]
         around += [reader for value in left.outputs for reader in self.left.consumers.get(value, ())[:MANY]]
         freed += [(node, option) for node in around for option in self.left.options.get(node, ())]
+        freed += [(closer.ours, closer.theirs) for closer in self._evidences.settle(pair)]
         for a, b in dict.fromkeys(freed):
             self._propose(Pair(a, b))
 
