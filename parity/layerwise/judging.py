@@ -2,24 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeGuard
-
-import numpy as np
 
 from converter.match.alignment.evidence import Evidence, Match
 from converter.match.alignment.names import fits
-from converter.match.alignment.signatures import has_kernel
 from converter.match.audit import Finding
 from converter.match.matching import Matching
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
-from converter.tflite.decode import decode
+from parity.candidates.candidate import Candidate
+from parity.layerwise.culprits import Culprits
 from parity.layerwise.modes import BothModes, Row
 from parity.layerwise.original import Original
 from parity.layerwise.results import LayerResult
 from parity.layerwise.statistics import Statistics, measure, span_of
 from parity.layerwise.tolerance import Limits, limits
-from parity.outputs.compare import RELATIVE, Verdict
+from parity.outputs.compare import Verdict
 from parity.runners.runtimes import Array
 
 
@@ -34,8 +31,16 @@ class Judge:
         findings: What the audit says, whether it is to be shown or not: where structures differ, values decide.
     """
 
-    def __init__(self, original: Original, modes: BothModes, matching: Matching, findings: Iterable[Finding]) -> None:
+    def __init__(
+        self,
+        original: Original,
+        candidate: Candidate,
+        modes: BothModes,
+        matching: Matching,
+        findings: Iterable[Finding],
+    ) -> None:
         self._original, self._modes, self._matching = original, modes, matching
+        self.culprits = Culprits(original, candidate.network, modes, matching)
         self._differing = {node for finding in findings for node in (finding.ours, finding.theirs) if node}
         known = original.spreads
         self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}
@@ -162,63 +167,6 @@ class Judge:
                         seen.add(maker)
                         pending.append(maker)
                         yield maker
-
-    def culprit(self, result: LayerResult) -> str:
-        """The name of the layer to blame for a wrong result: the candidate's; the file's where it has none."""
-        pair = result.match
-        if pair is None or pair.theirs is None or self._lacks_kernel(pair):
-            return pair.ours.name if pair and pair.ours else result.tensor
-        return self._superfluous(result) or self._normalization(pair, result) or pair.theirs.name
-
-    def lacks(self, result: LayerResult) -> bool:
-        """Whether the candidate has nothing that could be what is wrong."""
-        return result.match is not None and (result.match.theirs is None or self._lacks_kernel(result.match))
-
-    def _lacks_kernel(self, pair: Match) -> bool:
-        """Whether what stands in the place of a layer with a kernel has none."""
-        there = [pair.theirs, *(node for node in pair.inside if node in self._unmatched)]
-        is_other = pair.evidence is Evidence.PLACE and pair.ours is not None and has_kernel(pair.ours)
-        return is_other and not any(node and has_kernel(node) for node in there)
-
-    def _superfluous(self, result: LayerResult) -> str | None:
-        """Of several steps to one value, the one without which the value is right."""
-        rows = self._modes.rows
-        value = next(row.values.ours for row in rows if row.match is result.match)
-        matches = [row.match for row in rows if row.values.ours == value]
-        steps = [node for match in matches for node in (*match.inside, match.theirs) if self._may_be_dropped(node)]
-        last = next(row.values.theirs for row in reversed(rows) if row.values.ours == value)
-        expected = [trace[value] for trace in self._original.traces]
-        for step in steps if len(matches) > 1 else ():
-            if measure(self._modes.without(step, last), expected, result.limit, result.span).ok:
-                return step.name
-        return None
-
-    def _may_be_dropped(self, node: Node | None) -> TypeGuard[Node]:
-        shapes = self._shapes
-        return (
-            node is not None
-            and node.outputs[0] in shapes
-            and len(set(node.inputs)) == 1
-            and shapes.get(node.inputs[0]) == shapes[node.outputs[0]]
-        )
-
-    def _normalization(self, pair: Match, result: LayerResult) -> str | None:
-        """The batch normalization of a convolution, if that is what is wrong in the step that they are together.
-
-        The file has it folded away, so before it the convolution alone has to give the file's result, without the
-        bias if the normalization is what adds it.
-        """
-        if pair.ours is None or pair.theirs is None or "batch_norm" not in pair.theirs.config:
-            return None
-        own = self._modes.alone[-1].get(pair.theirs.joined[0].outputs[0])
-        expected = self._original.traces[-1][pair.ours.outputs[0]]
-        if "bias" in pair.ours.weights and "bias" not in pair.theirs.weights:
-            bias = pair.ours.weights["bias"].holder
-            expected = expected - np.asarray(decode(self._original.blueprint.graph.tensors[bias.tensor]), np.float32)
-        if own is None or own.shape != expected.shape:
-            return None
-        is_right = measure([own], [expected], max(result.limit, RELATIVE * span_of([expected])), np.inf).ok
-        return str(pair.theirs.config["batch_norm"]) if is_right else None
 
     def computing_the_same(self) -> list[Pair[Node]]:
         """Layers without a partner of which one gives, on the original's values, what the other does there.
