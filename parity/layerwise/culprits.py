@@ -52,6 +52,8 @@ class Culprits:
         rows = self._modes.rows
         value = next(row.values.ours for row in rows if row.match is result.match)
         steps = [step for row in rows if row.values.ours == value for step in self._steps(row.match)]
+        partners = {pair.theirs for pair in self._matching.pairs()}
+        steps.sort(key=partners.__contains__)  # what has a partner is the last to be superfluous
         last = next(row.values.theirs for row in reversed(rows) if row.values.ours == value)
         expected = [trace[value] for trace in self._original.traces]
         for step in filter(self._may_be_dropped, steps if len(steps) > 1 else ()):

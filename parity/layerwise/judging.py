@@ -15,7 +15,7 @@ from parity.layerwise.modes import BothModes, Row
 from parity.layerwise.original import Original
 from parity.layerwise.results import LayerResult
 from parity.layerwise.statistics import Statistics, measure, span_of
-from parity.layerwise.tolerance import Limits, limits
+from parity.layerwise.tolerance import limits
 from parity.outputs.compare import Verdict
 from parity.runners.runtimes import Array
 
@@ -44,7 +44,7 @@ class Judge:
         self._differing = {node for finding in findings for node in (finding.ours, finding.theirs) if node}
         known = original.spreads
         self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}
-        self._limits = limits(original.network, self._spans, known, original.sensitivities)
+        self._limits = limits(original.network, self._spans, known, dict.fromkeys(known, 0.0))
         self.gaps = tuple(_gaps(matching))
         self._unknown = _behind(self.gaps, original.network)
         self._unmatched, self._shapes = set(matching.open_theirs), candidate.network.shapes
@@ -55,9 +55,11 @@ class Judge:
 
     def results(self) -> list[LayerResult]:
         """One per tensor that has a partner, and per output, in the original's order."""
-        rows, modes = self._modes.rows, self._modes
-        made = [self._judged(row, row.isolated) for row in rows]
-        made = self._with_real_outputs(made)
+        rows, modes, original = self._modes.rows, self._modes, self._original
+        made = self._all_judged()
+        if any(result.chained and not result.chained.ok for result in made):  # perhaps roundings alone explain it
+            self._limits = limits(original.network, self._spans, original.spreads, original.sensitivities)
+            made = self._all_judged()
         last = {row.values.ours: place for place, row in enumerate(rows)}
         intermediate = {
             place
@@ -75,6 +77,9 @@ class Judge:
             if not any(_is_wrong(self._judged(rows[place], again[place])) for place in others):
                 made = [_set_aside(result) if place in bad else result for place, result in enumerate(made)]
         return made
+
+    def _all_judged(self) -> list[LayerResult]:
+        return self._with_real_outputs([self._judged(row, row.isolated) for row in self._modes.rows])
 
     def _is_other(self, row: Row) -> bool:
         """Whether there is a difference that might be another way to compute the same."""
@@ -190,10 +195,6 @@ class Judge:
 
     def _made_by(self, node: Node) -> list[Array | None]:
         return [alone.get(node.outputs[0]) for alone in self._modes.alone]
-
-    def limit(self, value: Value) -> Limits:
-        """What the errors of a value may be."""
-        return self._limits[value]
 
 
 def _is_right(result: LayerResult) -> bool:

@@ -182,18 +182,13 @@ class TracedReference:
             moved.append(self._apart(self._plain, plain))
         return largest(moved)
 
-    def all(self, inputs: Sequence[Array]) -> tuple[Trace, dict[Value, float], dict[Value, float]]:
-        """`trace`, `spread` and `sensitivity`, the same numbers in less time.
-
-        XNNPACK has a thread of its own: LiteRT holds no lock of Python's while it computes. A second interpreter with
-        plain kernels would do the nudged runs meanwhile, but its fresh memory takes as long as it saves.
-        """
+    def both(self, inputs: Sequence[Array]) -> tuple[Trace, dict[Value, float]]:
+        """`trace` and `spread`, at the same time: LiteRT holds no lock of Python's while it computes."""
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(self._xnnpack.run, inputs)
             trace = self.trace(inputs)
-            moved = self.sensitivity(inputs, trace)
             other.result()
-        return trace, self._apart(self._xnnpack, trace), moved
+        return trace, self._apart(self._xnnpack, trace)
 
     def _apart(self, runner: LiteRT | Hybrid, plain: Trace) -> dict[Value, float]:
         """Largest difference between a run that has just ended and a trace, for each value."""
