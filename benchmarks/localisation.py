@@ -1,6 +1,7 @@
 """How often the layer at fault is named, and how many ways to write a network are understood.
 
     python -m benchmarks.localisation
+    python -m benchmarks.localisation --fresh
     python -m benchmarks.localisation --rewrites
 
 Ends with 1 if a fault that changes an output is not named exactly, or a rewrite is not filled or not found the same.
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.handwritten.architectures import ARCHITECTURES
-from fixtures.handwritten.faults import sample
+from fixtures.handwritten.faults import WIRING, sample
 from fixtures.handwritten.rewrites import rewrites
 from fixtures.handwritten.trials import Case, Filled, Trial, Verdict
 
@@ -57,6 +58,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--per-fault", type=int, help="mutants of each kind of fault in each architecture")
     parser.add_argument("--seed", type=int, default=0, help="which layers are taken")
     parser.add_argument("--rewrites", action="store_true", help="the rewrites, in place of the faults")
+    text = "only faults of who reads what, in models with new weights, which the file's are transferred into"
+    parser.add_argument("--fresh", action="store_true", help=text)
     parser.add_argument("--json", type=Path, help="every single result, into this file")
     return parser.parse_args(arguments)
 
@@ -64,8 +67,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _tried(name: str, options: argparse.Namespace) -> Iterator[Trial]:
     case = Case(ARCHITECTURES[name])
     for mutant in sample(case.model, options.per_fault or PER_FAULT[name], options.seed):
-        if options.kind in (None, mutant.fault):
+        if options.kind not in (None, mutant.fault):
+            continue
+        if not options.fresh:
             yield case.try_mutant(mutant)
+        elif mutant.fault in WIRING and (trial := case.try_fresh(mutant)):
+            yield trial
 
 
 def _filled(name: str, options: argparse.Namespace) -> Iterator[Filled]:

@@ -91,7 +91,7 @@ def test_no_findings_on_the_hand_written_models(name: str) -> None:
         ({"shared": (2, 3)}, "slope: alpha has shape (8, 1, 1), the file has (1, 1, 4)"),
         ({"pads": (4, 0)}, "pad: paddings is ((0, 0), (0, 0), (4, 0)), the file has ((0, 0), (0, 0), (0, 4))"),
         ({"activation": "tanh"}, "relu: function is tanh, the file has relu"),
-        ({"activation": None}, "relu: the model has no relu after sum"),
+        ({"activation": None}, "relu: the model has no relu after sum, which up reads in its place"),
         ({"interpolation": "nearest"}, "up: interpolation is nearest, the file has bilinear"),
         ({"order": -1}, "all: its operands are low, high; the file has high, low"),
         ({"residual": False}, "pool: its operand is first; the file has slope"),
