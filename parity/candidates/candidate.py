@@ -1,11 +1,11 @@
 """What can be compared with the original: something with a network, and a way to run it."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from converter.errors import BadCandidate
 from converter.match.network import Network
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from parity.runners.runtimes import Array
 
 # The inputs of one run, and its feeds: see `Candidate.run`.
@@ -20,8 +20,8 @@ class Candidate(Protocol):
     can_isolate: bool
     has_named_outputs: bool
 
-    def numbers(self) -> Mapping[Node, Hashable]:
-        """Node → a digest of its kernel, to be recognized by; empty where it is not known."""
+    def weight(self, slot: Slot) -> Array | None:
+        """A weight in Keras's axis order; None where it is not known."""
         ...
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:

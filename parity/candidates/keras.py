@@ -1,13 +1,12 @@
 """A Keras model as the candidate: run as a whole, or each of its layers alone."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from converter.errors import BadCandidate
-from converter.match.alignment.numbers import kernel_digests
 from converter.match.trace import Call, KerasNetwork, keras_network
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from parity.candidates.candidate import Given, check_fit
 from parity.candidates.replay import Replay
 from parity.runners.runtimes import Array, compiled
@@ -36,11 +35,12 @@ class KerasCandidate:
         holders = [model, *(holder for call in self._traced.calls for holder in call.holders)]
         self._is_keras_all_through = all(type(holder).__module__.startswith("keras.") for holder in holders)
 
-    def numbers(self) -> Mapping[Node, Hashable]:
-        """See `Candidate.numbers`."""
+    def weight(self, slot: Slot) -> Array | None:
+        """See `Candidate.weight`."""
         import keras
 
-        return kernel_digests(self.network, lambda slot: keras.ops.convert_to_numpy(slot.holder))
+        array: Array = keras.ops.convert_to_numpy(slot.holder)
+        return array.reshape(slot.shape)
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""

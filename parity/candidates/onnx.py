@@ -1,11 +1,11 @@
 """An `.onnx` file as the candidate, run by ONNX Runtime."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from converter.errors import BadCandidate
 from converter.extras import importing
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from parity.candidates.candidate import check_fit
 from parity.candidates.onnx_graph import FED, OnnxGraph
 from parity.candidates.onnx_layers import network_of
@@ -40,9 +40,9 @@ class OnnxCandidate:
         self.network = network_of(self._graph)
         self._sessions: dict[tuple[str, ...], OnnxRuntime] = {}
 
-    def numbers(self) -> Mapping[Node, Hashable]:
-        """See `Candidate.numbers`."""
-        return {}
+    def weight(self, _slot: Slot) -> Array | None:
+        """See `Candidate.weight`."""
+        return None
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from converter.errors import BadCandidate
 from converter.files import check_output, whole_file
 from converter.match.network import Network
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from parity.runners.runtimes import Array
 
 SUFFIX, FORMAT = ".npz", 1
@@ -100,9 +100,9 @@ class SavedTrace:
         self.network = network
         return self
 
-    def numbers(self) -> Mapping[Node, Hashable]:
-        """See `Candidate.numbers`."""
-        return {}
+    def weight(self, _slot: Slot) -> Array | None:
+        """See `Candidate.weight`."""
+        return None
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""

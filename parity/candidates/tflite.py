@@ -1,14 +1,14 @@
 """Another `.tflite` file as the candidate: LiteRT runs all of it, Keras each of its layers alone."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
-from converter.match.alignment.numbers import file_digests
+from converter.match.alignment.numbers import file_weight
 from converter.match.canonical import network_of_blueprint
 from converter.match.trace import Call
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from converter.rebuild.model import rebuild
 from converter.tflite.model import Model
 from parity.candidates.candidate import check_fit
@@ -38,9 +38,9 @@ class TfliteCandidate:
         self._replay = Replay(self.network, _calls(plan))
         self._litert = TracedReference(model, self.network)
 
-    def numbers(self) -> Mapping[Node, Hashable]:
-        """See `Candidate.numbers`."""
-        return file_digests(self.network, self._plan)
+    def weight(self, slot: Slot) -> Array | None:
+        """See `Candidate.weight`."""
+        return file_weight(self._plan, slot)
 
     def run(self, inputs: Sequence[Array], feeds: Mapping[Value, Array]) -> Mapping[Value, Array]:
         """See `Candidate.run`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from converter.match.alignment.numbers import kernel_digests
 from converter.match.audit import Finding, audit
 from converter.match.matching import Matching, match
 from converter.match.network import Pair
@@ -105,7 +106,7 @@ def match_candidate(
     ours, theirs = original.network, candidate.network
     fixed = resolve(overrides, ours, theirs, original.blueprint).nodes
     fixed += given.overridden() if given else []
-    numbers = original.numbers(), candidate.numbers()
+    numbers = kernel_digests(ours, original.weight), kernel_digests(theirs, candidate.weight)
     return match(ours, theirs, fixed, numbers=numbers, computed=computed)
 
 

@@ -49,13 +49,14 @@ def find_guilty(
     if off is None:
         return None
     why = "; ".join((*_about(off.match, findings), *_about_ends(off, findings))) or _symptom(off, "chained")
-    return Guilty(off.layer or judge.culprits.of(off), off.tensor, off.op, "chained", why)
+    return Guilty(off.layer or judge.culprits.of(off).layer, off.tensor, off.op, "chained", why)
 
 
 def _wrong_alone(result: LayerResult, findings: Sequence[Finding], judge: Judge) -> Guilty:
-    layer, pair = judge.culprits.of(result), result.match
+    (layer, reason), pair = judge.culprits.of(result), result.match
     known = [f.message for f in findings if f.layer == layer] or list(_about(pair, findings))
-    why = "; ".join(message.removeprefix(f"{layer}: ") for message in known) or _symptom(result, "isolated")
+    said = [message.removeprefix(f"{layer}: ") for message in known]
+    why = "; ".join(filter(None, (*said, reason, "" if said else _symptom(result, "isolated"))))
     return Guilty(layer, result.tensor, result.op, "absent" if judge.culprits.lacks(result) else "isolated", why)
 
 

@@ -40,7 +40,7 @@ class Judge:
         findings: Iterable[Finding],
     ) -> None:
         self._original, self._modes, self._matching = original, modes, matching
-        self.culprits = Culprits(original, candidate.network, modes, matching)
+        self.culprits = Culprits(original, candidate, modes, matching)
         self._differing = {node for finding in findings for node in (finding.ours, finding.theirs) if node}
         known = original.spreads
         self._spans = {value: span_of([trace[value] for trace in original.traces]) for value in known}

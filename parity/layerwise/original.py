@@ -1,16 +1,19 @@
 """The original's side of a comparison: run with all its intermediate results."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint
-from converter.match.alignment.numbers import file_digests
+from converter.match.alignment.numbers import file_weight
 from converter.match.canonical import network_of_blueprint
 from converter.match.network import Network
 from converter.match.transfer import Plan
-from converter.ops.forms import Node, Value
+from converter.ops.forms import Slot, Value
 from converter.tflite.model import Model
 from parity.inputs import check_inputs, seeded_inputs
 from parity.runners.reference import Trace, TracedReference, largest
@@ -44,9 +47,9 @@ class Original:
         runs = zip(self.inputs, self.traces, strict=True)
         return largest(self.reference.sensitivity(inputs, trace) for inputs, trace in runs)
 
-    def numbers(self) -> dict[Node, Hashable]:
-        """Node → a digest of its kernel."""
-        return file_digests(self.network, self.blueprint)
+    def weight(self, slot: Slot) -> NDArray[Any]:
+        """A weight in Keras's axis order."""
+        return file_weight(self.blueprint, slot)
 
     def tensor_name(self, value: Value) -> str:
         """The file's name for a value."""

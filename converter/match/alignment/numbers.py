@@ -14,8 +14,8 @@ from converter.match.network import Network
 from converter.ops.forms import Node, Slot
 from converter.tflite.decode import decode
 
-# The array of a slot, in Keras's axis order.
-Read = Callable[[Slot], NDArray[Any]]
+# The array of a slot, in Keras's axis order; None where it is not known.
+Read = Callable[[Slot], NDArray[Any] | None]
 
 
 def kernel_digests(network: Network, read: Read) -> dict[Node, Hashable]:
@@ -23,10 +23,10 @@ def kernel_digests(network: Network, read: Read) -> dict[Node, Hashable]:
     return dict(_digests(network, read))
 
 
-def file_digests(network: Network, plan: Blueprint) -> dict[Node, Hashable]:
-    """As `kernel_digests`, for the network of a file."""
-    tensors = plan.graph.tensors
-    return kernel_digests(network, lambda slot: slot.holder.layout.to_keras(decode(tensors[slot.holder.tensor])))
+def file_weight(plan: Blueprint, slot: Slot) -> NDArray[Any]:
+    """A weight of a file, in Keras's axis order."""
+    array: NDArray[Any] = slot.holder.layout.to_keras(decode(plan.graph.tensors[slot.holder.tensor]))
+    return array
 
 
 def _digests(network: Network, read: Read) -> Iterator[tuple[Node, Hashable]]:
@@ -34,8 +34,9 @@ def _digests(network: Network, read: Read) -> Iterator[tuple[Node, Hashable]]:
         if not has_kernel(node):
             continue
         slots = [slot for name, slot in node.weights.items() if not name.startswith("batch_norm/")]
-        array: NDArray[np.float32] = np.ascontiguousarray(read(max(slots, key=_size)), np.float32)
-        yield node, blake2b(array.tobytes(), digest_size=16).digest()
+        array = read(max(slots, key=_size))
+        if array is not None:
+            yield node, blake2b(np.asarray(array, np.float32).tobytes(), digest_size=16).digest()
 
 
 def _size(slot: Slot) -> int:
