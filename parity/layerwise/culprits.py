@@ -9,6 +9,7 @@ import numpy as np
 from converter.match.alignment.evidence import Evidence, Match
 from converter.match.alignment.numbers import kernel_digests
 from converter.match.alignment.signatures import has_kernel
+from converter.match.differences import describe
 from converter.match.matching import Matching
 from converter.ops.forms import Node, Slot
 from converter.tflite.decode import decode
@@ -73,7 +74,7 @@ class Culprits:
         expected = [trace[value] for trace in self._original.traces]
         for step in filter(self._may_be_dropped, steps if len(steps) > 1 else ()):
             if measure(self._modes.without(step, last), expected, result.limit, result.span).ok:
-                return Culprit(step.name, "without it the result is right")
+                return Culprit(step.name, f"without this {describe(step)} the result is right")
         return None
 
     def _steps(self, match: Match) -> Iterator[Node]:

@@ -40,7 +40,7 @@ def find_guilty(
         ends = moved[0]
         end = cast("End", ends.theirs)
         why = f"output {end.place} of the model is the file's output {ends.ours.place} ({ends.ours.name})"
-        return Guilty(end.name, off.tensor, off.op, "chained", why)
+        return Guilty(end.name, off.tensor, off.op, "misplaced", why)
     if judge.gaps:
         node = judge.gaps[0]
         known = [f.message.removeprefix(f"{f.layer}: ") for f in findings if f.ours is node]

@@ -65,7 +65,8 @@ class Guilty:
         tensor: The tensor of the original that it should compute.
         op: The original's operator.
         mode: `isolated` if the layer is wrong on the original's own values; `absent` if the candidate lacks it;
-            `chained` if no layer is wrong alone, but what comes out of all of them is.
+            `misplaced` if it is right, but returned as another output; `chained` if no layer is wrong alone, but
+            what comes out of all of them is.
         why: The reason, from the audit where it knows one.
     """
 

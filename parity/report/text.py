@@ -86,7 +86,12 @@ def print_parity(
         console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
     elif report.guilty:
         guilty = report.guilty
-        modes = {"isolated": " is wrong", "chained": " is the first one off", "absent": ""}
+        modes = {
+            "isolated": " is wrong",
+            "chained": " is the first one off",
+            "absent": "",
+            "misplaced": " is misplaced",
+        }
         console.print(f"{guilty.layer}{modes[guilty.mode]}: {guilty.why}", style="bold red")
         console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
     else:

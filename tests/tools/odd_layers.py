@@ -80,6 +80,13 @@ class MixesBatch(keras.Model):  # type: ignore[misc]
         return output + 100 * (output - keras.ops.mean(output, axis=0, keepdims=True))
 
 
+class MeanOfBatch(layers.Layer):  # type: ignore[misc]
+    """What it gives for one input depends on the others."""
+
+    def call(self, x: Any) -> Any:
+        return x - keras.ops.mean(x, axis=0, keepdims=True) / 2
+
+
 class Deceiver(keras.Model):  # type: ignore[misc]
     """Another model with numbers than with symbols."""
 

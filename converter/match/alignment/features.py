@@ -105,31 +105,36 @@ class Evidences:
         self._features = [
             _Feature("the same name", NAME, *_numbered(telling_names(ours, theirs))),
             _Feature("the same weights", NUMBERS, *numbers),
-            _Feature("all before it is the same", GRAPH, *before),
-            _Feature("all behind it is the same", GRAPH, *behind),
             _Feature("the same kernels come before it", SKELETON, *skeletons[0]),
             _Feature("the same kernels come behind it", SKELETON, *skeletons[1]),
             _Feature("the same output", OUTPUT, *_ending(ours, theirs)),
         ]
-        self._counts = [
-            _Feature("the same name, though it only counts", SAME_COUNT, *_numbered(same_counts(ours, theirs))),
-            _Feature("the same place in the order of its name", ORDER, *_numbered(counted_names(ours, theirs))),
+        self._places = [
+            _Feature("all before it is the same", GRAPH, *before),
+            _Feature("all behind it is the same", GRAPH, *behind),
         ]
+        counts, orders = same_counts(ours, theirs), counted_names(ours, theirs)
+        self._count = _Feature("the same name, though it only counts", SAME_COUNT, *_numbered(counts))
+        self._order = _Feature("the same place in the order of its name", ORDER, *_numbered(orders))
 
     def pairs(self) -> Iterator[Pair[Node]]:
         """What shares something that few have: the pairs to begin with."""
-        for feature in (*self._features, *self._counts):
+        for feature in (*self._features, *self._places, self._count, self._order):
             yield from feature.pairs()
 
     def settle(self, pair: Pair[Node]) -> Iterator[Pair[Node]]:
         """Two nodes are paired; gives the pairs that more speaks for now, since others are left less choice."""
-        for feature in self._features:
+        for feature in (*self._features, *self._places):
             yield from feature.settle(pair)
 
     def reasons(self, pair: Pair[Node]) -> list[Reason]:
         """What speaks for a pair by itself."""
         found = [reason for feature in self._features if (reason := feature.reason(pair))]
-        return found + self._likeness(pair)
+        places = [reason for feature in self._places if (reason := feature.reason(pair))]
+        is_placed = any(reason.points == GRAPH for reason in places)
+        # Where what lies before says this and what lies behind says that, a link is missing: names say which one.
+        count = self._count.reason(pair) if is_placed else None
+        return [*found, *places, *self._likeness(pair), *([count] if count else [])]
 
     def _likeness(self, pair: Pair[Node]) -> list[Reason]:
         """What two nodes are by themselves."""
@@ -144,8 +149,10 @@ class Evidences:
         return known
 
     def counts(self, pair: Pair[Node]) -> list[Reason]:
-        """What names that only count say of a pair."""
-        return [reason for feature in self._counts if (reason := feature.reason(pair))]
+        """What names that only count say of a pair, where `reasons` has not counted them yet."""
+        reasons = [feature.reason(pair) for feature in (self._count, self._order)]
+        known = {reason.text for reason in self.reasons(pair)}
+        return [reason for reason in reasons if reason and reason.text not in known]
 
 
 def _shapes(network: Network, node: Node) -> list[Shape | None]:

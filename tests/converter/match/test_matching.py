@@ -103,3 +103,52 @@ def test_evidence_is_said() -> None:
     plan = plan_for(architectures.blaze_face(), original("blaze_face"))
     ways = {assignment.path.partition("/")[0]: assignment.why for assignment in plan.assignments}
     assert set(ways.values()) == {Evidence.NAME, Evidence.TOPOLOGY}
+
+
+def a_chain(names: list[str], heads: tuple[int, ...] = ()) -> Any:
+    """Equal convolutions one after the other; `heads` are the numbers of those that outputs read."""
+    x, made = keras.Input((8, 8, 4)), []
+    inputs = x
+    for name in names:
+        x = layers.Conv2D(4, 3, padding="same", name=name)(x)
+        made.append(x)
+    outputs = [layers.Conv2D(2, 1, name=f"head{n}")(made[n]) for n in heads]
+    return keras.Model(inputs, outputs or x)
+
+
+def paired(left: Any, right: Any) -> dict[str, str]:
+    """Layer of the first model → of the second."""
+    found = match(keras_network(left).network, keras_network(right).network)
+    return {pair.ours.name: pair.theirs.name for pair in found.pairs()}
+
+
+def test_head_on_the_wrong_block_shifts_nothing() -> None:
+    names = [f"x{n}" for n in range(6)]
+    right = a_chain(names, heads=(3, 5))
+    wrong = a_chain([f"y{n}" for n in range(6)], heads=(2, 5))
+    assert {f"x{n}": f"y{n}" for n in range(6)}.items() <= paired(right, wrong).items()
+
+
+def test_missing_link_of_an_equal_chain_stays_open_where_the_names_say() -> None:
+    names = [f"conv2d_{n}" for n in range(6)]
+    found = match(keras_network(a_chain(names)).network, keras_network(a_chain([*names[:2], *names[3:]])).network)
+    assert [m.ours.name for m in found.matches if m.ours and not m.theirs] == ["conv2d_2"]
+
+
+def test_numbers_tell_what_nothing_else_does() -> None:
+    left, right = keras_network(siblings("a", "b")).network, keras_network(siblings("c", "d")).network
+    (a, b), (c, d) = (
+        dict.fromkeys(n for n in network.nodes if n.kind == "conv" and n.name != "end") for network in (left, right)
+    )
+    found = match(left, right, numbers=({a: "one", b: "two"}, {c: "two", d: "one"}))
+    assert {(a, d), (b, c)} <= {(pair.ours, pair.theirs) for pair in found.pairs()}
+
+
+def test_reasons_for_and_against_are_kept() -> None:
+    inputs = keras.Input((8, 8, 3))
+    one, two = (layers.Conv2D(4, 3, padding="same", name=name)(inputs) for name in ("one", "two"))
+    other = keras.Model(inputs, layers.Subtract(name="end")([layers.ReLU(name="r")(two), one]))
+    model = keras.Model(inputs, layers.Subtract(name="end")([layers.ReLU(name="r")(one), two]))
+    found = {m.node.name: m for m in match(keras_network(model).network, keras_network(other).network).matches}
+    assert any(reason.points < 0 for reason in found["r"].reasons)
+    assert found["one"].points == sum(reason.points for reason in found["one"].reasons) > 0

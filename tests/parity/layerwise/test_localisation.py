@@ -44,6 +44,18 @@ def test_layer_at_fault_is_named(name: str, subtests: pytest.Subtests) -> None:
 
 
 @pytest.mark.one_setting
+@pytest.mark.parametrize("name", ["twelve_blocks", "blaze_face"])
+def test_wrong_skip_misplaces_no_weight_and_is_named(name: str, subtests: pytest.Subtests) -> None:
+    tried = 0
+    for mutant in faults.sample(case(name).model, 2):
+        if mutant.fault in faults.WIRING and (trial := case(name).try_fresh(mutant)):
+            tried += 1
+            with subtests.test(mutant.fault):
+                assert trial.is_exact, trial
+    assert tried > 10
+
+
+@pytest.mark.one_setting
 def test_rewrite_is_filled_and_found_the_same(subtests: pytest.Subtests) -> None:
     for rewrite in rewrites.rewrites(case("twelve_blocks").model):
         with subtests.test(rewrite.kind):

@@ -27,11 +27,27 @@ def test_trace_html_and_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     output(capsys, "parity", "file.tflite", "trace.npz", says="1 inputs")
 
 
+def test_pairs_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    output(capsys, "transfer", "file.tflite", "mine.py:right", "-o", "out.keras")
+    says = ["left of the candidate is left of the original (by name,", "+6.0  the same name", "+5.0  the same weights"]
+    output(capsys, "parity", "file.tflite", "out.keras", "--explain", "left", says=says)
+    pairs = document(capsys, "parity", "file.tflite", "out.keras")["matching"]
+    found = next(pair for pair in pairs if pair["file"] == "left")
+    assert (found["model"], found["evidence"]) == ("left", "name")
+    assert found["points"] == sum(reason["points"] for reason in found["reasons"])
+
+
+def test_what_has_no_partner_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    says = ["left has no partner", "possible: a as left", "possible: b as left", "nothing tells these apart"]
+    output(capsys, "parity", "file.tflite", "mine.py:nameless", "--explain", "left", says=says, exit_code=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["file.tflite", "mine.py:raises"], "mine.py:raises raises RuntimeError: out of luck"),
         (["file.tflite", "mine.py:large"], "has shape (16, 16, 3), the original's (8, 8, 3)"),
+        (["file.tflite", "mine.py:right", "--explain", "lefd"], "did you mean left"),
         (["file.tflite", "none.keras"], "no such file: none.keras"),
         (["file.tflite", "none.tflite"], "no such file: none.tflite"),
         (["file.tflite", "mine.txt"], "is nothing that can be compared"),
