@@ -60,7 +60,7 @@ nitpick_ignore_regex = [
     # What results have in them for the project's own use.
     (
         "py:class",
-        r"converter\.(blueprints\.build\.Lowered|match\.(trace\.KerasNetwork|network\.Network|matching\.Match(ing)?)|ops\.forms\.node\.(Node|Value))",
+        r"converter\.(blueprints\.build\.Lowered|match\.(trace\.KerasNetwork|network\.Network|matching\.Matching|alignment\.evidence\.Match)|ops\.forms\.node\.(Node|Value))",
     ),
 ]
 

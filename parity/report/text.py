@@ -16,6 +16,9 @@ PIPE_WIDTH = 10_000
 # Everything after a wrong layer is wrong, too: a table of all that hides the first.
 LAYERS_SHOWN, NAME_WIDTH = 10, 48
 
+# What is said of the guilty layer, by `Guilty.mode`; of what is missing, the reason says so.
+MODES = {"isolated": " is wrong", "chained": " is the first one off", "misplaced": " is misplaced", "absent": ""}
+
 
 class _Console(Console):
     """Leaves a closed pipe to the command line, where rich would exit with 1: a code that has a meaning here."""
@@ -86,13 +89,7 @@ def print_parity(
         console.print(f"{guilty.layer} and what depends on it was not compared: {guilty.why}")
     elif report.guilty:
         guilty = report.guilty
-        modes = {
-            "isolated": " is wrong",
-            "chained": " is the first one off",
-            "absent": "",
-            "misplaced": " is misplaced",
-        }
-        console.print(f"{guilty.layer}{modes[guilty.mode]}: {guilty.why}", style="bold red")
+        console.print(f"{guilty.layer}{MODES[guilty.mode]}: {guilty.why}", style="bold red")
         console.print(f"it should compute {_short(guilty.tensor)} ({guilty.op} of {report.model}); {compared} compared")
     else:
         console.print(f"NOT the same: nothing of {report.model}'s outputs could be compared", style="red")
