@@ -101,7 +101,7 @@ class Pairing:
             self._settle(pair, (reason,), ())
 
     def run(self) -> None:
-        """Settle what can be settled: look through open nodes where nothing else is left, and then look at numbers."""
+        """Settle what can be settled; where nothing is left look through open nodes, then at names that only count."""
         for pair in self._evidences.pairs():
             self._propose(pair)
         while True:
@@ -246,11 +246,9 @@ class Pairing:
 
     def _look_through(self) -> bool:
         """Weigh the nearest pairs behind what only one side has; gives whether any is new."""
-        found = False
-        for value in list(self._frontier):
-            if not self.left.readers(value):
-                del self._frontier[value]
-                continue
+        found, values = False, list(self._frontier)
+        self._frontier.clear()  # what comes of these pairs has values of its own
+        for value in (value for value in values if self.left.readers(value)):
             ahead = list(self.right.next_open(self.left.values[value]))
             ways = sorted(
                 ((a + b, left, right) for a, left in self.left.next_open(value) for b, right in ahead),
