@@ -35,33 +35,31 @@ class Finding:
         return {"layer": self.layer, "op": self.op, "message": self.message}
 
 
-def audit(ours: Network, theirs: Network, matching: Matching) -> list[Finding]:
+def audit(ours: Network, theirs: Network, matching: Matching, *, in_order: bool = True) -> list[Finding]:
     """Compare the settings of everything that was matched, in the file's order.
 
     Args:
         ours: What the file computes.
         theirs: What the model computes.
         matching: Which node is which.
+        in_order: Whether the order of the model's outputs says anything; not that of a dictionary.
     """
     wiring = _Wiring(ours, theirs, matching)
     found: list[Finding] = []
     for pair in matching.matches:
         found += _one_side_only(pair, wiring)
         if pair.ours and pair.theirs:
-            found += [
-                _finding(pair, message, is_structural=not pair.is_same_layer)
-                for message in settings(pair.ours, pair.theirs)
-            ]
-            found += [
-                _finding(pair, message, is_structural=True) for message in wiring.differences(pair.ours, pair.theirs)
-            ]
+            own, read = settings(pair.ours, pair.theirs), wiring.differences(pair.ours, pair.theirs)
+            is_other = not pair.is_same_layer or pair.ours.kind != pair.theirs.kind
+            found += [_finding(pair, message, is_structural=is_other) for message in own]
+            found += [_finding(pair, message, is_structural=True) for message in read]
     for node in matching.open_ours:
         message = f"{node.name}: the model has no {describe(node)} for this"
         found.append(Finding(node.name, op_of(node), message, node, is_structural=True))
     for node in matching.open_theirs:
         message = f"{node.name}: the file has nothing like this {describe(node)}"
         found.append(Finding(node.name, "", message, None, node, is_structural=True))
-    return [*found, *_inputs(ours, theirs, matching), *_outputs(theirs, matching)]
+    return [*found, *_inputs(ours, theirs, matching), *_outputs(theirs, matching, in_order=in_order)]
 
 
 def op_of(node: Node) -> str:
@@ -154,7 +152,7 @@ def _inputs(ours: Network, theirs: Network, matching: Matching) -> Iterator[Find
         yield Finding("inputs", "", f"inputs: the model has {len(theirs.inputs)}, the file has {len(ours.inputs)}")
 
 
-def _outputs(theirs: Network, matching: Matching) -> Iterator[Finding]:
+def _outputs(theirs: Network, matching: Matching, *, in_order: bool) -> Iterator[Finding]:
     for ends in matching.outputs:
         left, right = ends.ours, ends.theirs
         if ends.packed is not None:
@@ -164,7 +162,7 @@ def _outputs(theirs: Network, matching: Matching) -> Iterator[Finding]:
         elif left.shape != right.shape:
             message = f"it has shape {right.shape}, the file's {left.name} has {left.shape}"
             yield Finding(right.name, "", f"output {right.place}: {message}")
-        elif left.place != right.place:
+        elif in_order and left.place != right.place:
             yield Finding(right.name, "", f"output {right.place}: it is the file's output {left.place} ({left.name})")
     taken = {end for ends in matching.outputs for end in (ends.theirs, ends.packed)}
     for end in theirs.outputs:

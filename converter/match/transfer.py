@@ -177,6 +177,9 @@ class _Planner:
         """Some weights of a node, or all, have no partner."""
         for slot in (node.weights[attribute] for attribute in attributes or node.weights):
             tensor = self._tensors[slot.holder.tensor]
+            if not slot.holder.trainable:
+                self._notes.append(f"{tensor.name} is no weight: what the model has in its place is compared")
+                continue
             self._unread.append(Leftover(tensor.name, node.name, tensor.shape, slot.shape))
 
     def _assign_pair(self, ours: Node, theirs: Node, why: Evidence, spoken_for: set[int]) -> None:
@@ -207,9 +210,11 @@ class _Planner:
         return (fitting[0], "the only weight of its shape there") if len(fitting) == 1 else (None, "")
 
     def _has(self, slot: Slot | None, tensor: Tensor) -> bool:
-        """Whether a variable gets this very tensor already: one layer called twice, with one weight in the file."""
+        """Whether a variable gets this tensor already, or an equal one: one layer that is called twice."""
         made = self._made.get(slot) if slot else None
-        return made is not None and made.tensor is not None and made.tensor.index == tensor.index
+        if made is None or made.tensor is None:
+            return False
+        return made.tensor.index == tensor.index or np.array_equal(decode(made.tensor), decode(tensor))
 
     def _complete(self, ours: Node, theirs: Node, why: Evidence) -> None:
         """What the file does not have: a bias is zero then, a batch normalization that was folded the identity."""
@@ -231,9 +236,10 @@ class _Planner:
         """The plan; what `allow_unfed` names is a note, not a gap."""
         unread: list[Leftover] = []
         unfed: list[Leftover] = []
+        read = {made.tensor.name for made in self._made.values() if made.tensor}
         used: set[str] = set()
         for leftover, gaps in (
-            *((leftover, unread) for leftover in self._unread),
+            *((leftover, unread) for leftover in self._unread if leftover.name not in read),
             *((leftover, unfed) for leftover in self._unfed_variables()),
         ):
             fitting = [p for p in allow_unfed for name in (leftover.name, leftover.layer) if fnmatchcase(name, p)]

@@ -73,8 +73,14 @@ record(
     Operator("MUL", lambda op: _binary(op, "Multiply", "Multiply", "Scale"), "MulOptions", takes_activation=True),
     Layer("Multiply", lambda _: [Part("multiply", {})], exported_as=("mul", "Mul"), any_size=True),
 )
-record(Kind("Offset", lambda e: e.op("ADD", e.inputs[0], e.weight("value"))), Layer("Offset", weights=("value",)))
-record(Kind("Scale", lambda e: e.op("MUL", e.inputs[0], e.weight("value"))), Layer("Scale", weights=("value",)))
+record(
+    Kind("Offset", lambda e: e.op("ADD", e.inputs[0], e.weight("value")), family="add"),
+    Layer("Offset", weights=("value",)),
+)
+record(
+    Kind("Scale", lambda e: e.op("MUL", e.inputs[0], e.weight("value")), family="multiply"),
+    Layer("Scale", weights=("value",)),
+)
 record(
     Kind("batch_norm", _emit_batch_norm), Layer("BatchNormalization", _batch_norm_parts, any_size=True, in_head=True)
 )

@@ -150,7 +150,7 @@ def report(
 def _compared(
     original: Original, candidate: Candidate, matching: Matching, progress: Progress | None
 ) -> tuple[BothModes, Judge, list[Finding], list[LayerResult]]:
-    found = audit(original.network, candidate.network, matching)
+    found = audit(original.network, candidate.network, matching, in_order=not candidate.has_named_outputs)
     modes = BothModes(original, candidate, matching, progress)
     judge = Judge(original, candidate, modes, matching, found)
     return modes, judge, found, judge.results()

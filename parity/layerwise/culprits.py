@@ -119,6 +119,8 @@ class Culprits:
         ours, theirs = cast("Node", pair.ours or pair.theirs), cast("Node", pair.theirs)
         if not pair.is_same_layer or "batch_norm" in theirs.config:
             return Culprit(theirs.name)
+        if ours.kind in ("Scale", "Offset") and not theirs.weights:
+            return Culprit(theirs.name, self._number(ours, theirs))
         own = self._digests[1].get(theirs)
         others = [node.name for node, digest in self._digests[0].items() if digest == own and node is not ours]
         if others:
@@ -126,6 +128,12 @@ class Culprits:
         other = [name for name, slot in ours.weights.items() if self._is_other(slot, theirs.weights.get(name))]
         are = "is" if len(other) == 1 else "are"
         return Culprit(theirs.name, f"its {' and '.join(other)} {are} not the file's" if other else "")
+
+    def _number(self, ours: Node, theirs: Node) -> str:
+        """How the numbers differ that something is multiplied with or added to in a model's own code."""
+        given = [arg for arg in getattr(theirs.origin, "args", ()) if isinstance(arg, (int, float))]
+        value = self._original.weight(ours.weights["value"])
+        return f"its number is {given[0]:g}, the file has {value.flat[0]:g}" if given and value.size == 1 else ""
 
     def _is_other(self, ours: Slot, theirs: Slot | None) -> bool:
         array = self._candidate.weight(theirs) if theirs else None

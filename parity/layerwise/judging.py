@@ -149,7 +149,8 @@ class Judge:
         right: dict[Node, bool] = {}
         other_way: set[Node] = set()
         for row, result in zip(self._modes.rows, results, strict=False):
-            other_way |= {node for node in (row.match.ours, row.match.theirs) if node and result.is_set_aside}
+            if result.is_set_aside or self._got_something_else(row.match):
+                other_way |= {node for node in (row.match.ours, row.match.theirs) if node}
             is_fine = result.isolated.ok if result.isolated else result.is_set_aside
             for node in self._around(row.match):
                 right[node] = right.get(node, True) and is_fine
@@ -162,16 +163,14 @@ class Judge:
 
     def _around(self, match: Match) -> Iterator[Node]:
         """The nodes that a result comes from: its own, and those without a partner that lead to it."""
-        pending, seen = [node for node in (match.ours, match.theirs) if node], set[Node]()
-        yield from pending
-        while pending:
-            for value in pending.pop().inputs:
-                for makers in self._open_makers:
-                    maker = makers.get(value)
-                    if maker and maker not in seen:
-                        seen.add(maker)
-                        pending.append(maker)
-                        yield maker
+        for last, makers in zip((match.ours, match.theirs), self._open_makers, strict=True):
+            found = dict.fromkeys([last] if last else [])
+            pending = list(found)
+            while pending:
+                before = [makers[value] for value in pending.pop().inputs if value in makers]
+                pending += [node for node in before if node not in found]
+                found |= dict.fromkeys(before)
+            yield from found
 
     def computing_the_same(self) -> list[Pair[Node]]:
         """Layers without a partner of which one gives, on the original's values, what the other does there.

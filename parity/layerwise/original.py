@@ -13,7 +13,7 @@ from converter.match.alignment.numbers import file_weight
 from converter.match.canonical import network_of_blueprint
 from converter.match.network import Network
 from converter.match.transfer import Plan
-from converter.ops.forms import Slot, Value
+from converter.ops.forms import Node, Slot, Value
 from converter.tflite.model import Model
 from parity.inputs import check_inputs, seeded_inputs
 from parity.runners.reference import Trace, TracedReference, largest
@@ -55,8 +55,12 @@ class Original:
         """The file's name for a value."""
         if value.tensor is not None:
             return self.blueprint.graph.tensors[value.tensor].name
-        activation = next(node for node in self.network.nodes if value in node.inputs)
-        return f"{self.tensor_name(activation.outputs[0])} before its activation"
+        return f"{self.tensor_name(self._activations[value].outputs[0])} before its activation"
+
+    @cached_property
+    def _activations(self) -> Mapping[Value, Node]:
+        """Value that no tensor of the file holds → what reads it."""
+        return {value: node for node in self.network.nodes for value in node.inputs if value.tensor is None}
 
 
 def run_original(

@@ -12,6 +12,8 @@ from converter.ops.forms import Node, Value
 # names that only count decide what nothing else does.
 NAME, NUMBERS, GRAPH, SKELETON = 6.0, 5.0, 4.0, 3.0
 OPERANDS, READERS, OUTPUT = 3.0, 2.0, 2.0
+# Without a kernel a layer is nothing but what it reads: reading something else outweighs any place behind it.
+READS_OTHER = 8.0
 SETTINGS, SHAPE = 2.0, 1.0
 SAME_COUNT, ORDER = 2.0, 1.0
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 
-from converter.match.alignment.evidence import OPERANDS, READERS, Reason, Rival
+from converter.match.alignment.evidence import OPERANDS, READERS, READS_OTHER, Reason, Rival
 from converter.match.alignment.features import Evidences
 from converter.match.alignment.names import fits
+from converter.match.alignment.signatures import has_kernel
 from converter.match.ends import Ends
 from converter.match.network import Network, Pair
 from converter.ops.forms import Node, Value
@@ -133,7 +134,8 @@ class Pairing:
         if agree:
             yield Reason("it reads what its partner reads", agree * share)
         if against:
-            yield Reason("it reads something else", -against * share)
+            is_what_it_reads = len(left) == len(right) == 1 and not has_kernel(pair.ours)
+            yield Reason("it reads something else", -READS_OTHER if is_what_it_reads else -against * share)
 
     def _readers(self, pair: Pair[Node]) -> Iterator[Reason]:
         """Whether both are read by the same, as far as that is known."""
