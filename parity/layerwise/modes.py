@@ -173,14 +173,13 @@ def _taken_out(ends: Ends, made: Sequence[Array | None], chained: Mapping[Value,
     """One of several results that the model returns as one: the part of it that equals the value inside."""
     whole = made[ends.packed.place] if ends.packed and ends.packed.place < len(made) else None
     part = chained.get(ends.inside) if ends.inside else None
-    if whole is None or part is None or whole.ndim != part.ndim:
+    if whole is None or part is None:
         return None
-    for axis in range(1, part.ndim):
-        length = part.shape[axis]
-        if whole.shape[:axis] + whole.shape[axis + 1 :] != part.shape[:axis] + part.shape[axis + 1 :]:
-            continue
-        for start in range(whole.shape[axis] - length + 1):
-            taken: Array = whole[(*[slice(None)] * axis, slice(start, start + length))]
+    for axis in range(1, whole.ndim):
+        across = whole.size // whole.shape[axis]
+        length = part.size // across
+        for start in range(whole.shape[axis] - length + 1 if length * across == part.size else 0):
+            taken: Array = whole[(*[slice(None)] * axis, slice(start, start + length))].reshape(part.shape)
             if np.isclose(taken.flat[0], part.flat[0], equal_nan=True) and np.allclose(taken, part, equal_nan=True):
                 return taken
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 from converter.match.alignment.signatures import has_kernel
 from converter.match.network import Network
@@ -60,6 +60,7 @@ def limits(
         sensitivities: Largest difference that roundings of the input make.
     """
     inherited: dict[Value, float] = {}
+    roundings: dict[Value, float] = {}  # of one layer after the other: independent, so that their squares add up
     # What a model puts in front of its first layer stands beside the input itself.
     found = {
         end.value: Limits(RELATIVE * spans[end.value], RELATIVE * spans[end.value])
@@ -75,7 +76,10 @@ def limits(
             span = spans.get(value, 0.0)
             own = max(SPREADS * spreads.get(value, 0.0), rounding * span)
             inherited[value] = max(before, own / span if span else 0.0)
+            roundings[value] = hypot(
+                rounding, max((roundings.get(operand, 0.0) for operand in node.inputs), default=0.0)
+            )
             if value in spreads:
                 moved = min(SPREADS * sensitivities[value], CEILING * span)
-                found[value] = Limits(own, max(inherited[value] * span, moved))
+                found[value] = Limits(own, max(inherited[value] * span, roundings[value] * span, moved))
     return found
