@@ -28,7 +28,7 @@ def test_failure_message_is_the_report(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "parity.pytest_plugin", "-c", "/dev/null", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "AssertionError: right is wrong: its kernel is not the file's; off by up to" in done.stdout
+    assert "AssertionError: right is wrong: its kernel and bias are not the file's; off by up to" in done.stdout
     assert "given the original's own values" in done.stdout
     assert "verdict" in done.stdout  # the table
 

@@ -6,16 +6,27 @@ import numpy as np
 import pytest
 
 import converter
+import parity
 from converter.errors import PlanIncomplete, UnsupportedModel
 from converter.match.identity import identity_variance
 from converter.match.transfer import transfer
-from fixtures.builder import one
+from fixtures.builder import Builder, one
 from parity.candidates.keras import KerasCandidate
 from parity.layerwise.check import report
 from parity.outputs.compare import RELATIVE, SPREADS
 from tests.tools.files import siblings_file
 from tests.tools.lazy import architectures, keras, layers
-from tests.tools.networks import TRANSFERS, assert_same, has_run, original, plan_for, randomized, siblings, transferred
+from tests.tools.networks import (
+    TRANSFERS,
+    assert_same,
+    guilty,
+    has_run,
+    original,
+    plan_for,
+    randomized,
+    siblings,
+    transferred,
+)
 
 FILE = siblings_file("left", "right")
 
@@ -136,3 +147,32 @@ def test_prelu_that_the_model_lacks_is_a_gap() -> None:
 def test_unbuilt_model_is_an_error() -> None:
     with pytest.raises(UnsupportedModel, match="no fixed input shape"):
         plan_for(keras.Sequential([layers.Conv2D(2, 1)]), converter.read(FILE))
+
+
+def test_number_in_the_code_of_a_model_is_no_gap_and_is_compared() -> None:
+    """A hard-swish as people write it: the file has its numbers as constants."""
+    b = Builder()
+    x = b.conv(b.input((1, 4, 4, 3)), (2, 1, 1, 3), "conv")
+    half = b.op("MUL", [x, b.constant(np.array([0.5], np.float32))], [(1, 4, 4, 2)], ["half"])[0]
+    file = converter.read(
+        b.build(b.op("ADD", [half, b.constant(np.array([3.0], np.float32))], [(1, 4, 4, 2)], ["more"]))
+    )
+    inputs = keras.Input((4, 4, 3))
+    outcomes = []
+    for factor in (0.5, 0.4):
+        model = keras.Model(inputs, layers.Conv2D(2, 1)(inputs) * factor + 3.0)
+        transfer(plan_for(model, file))
+        outcomes.append(parity.layers(file, model))
+    assert_same(outcomes[0])
+    assert guilty(outcomes[1]).layer.startswith("multiply")
+    assert "its number is 0.4, the file has 0.5" in guilty(outcomes[1]).why
+
+
+def test_tensor_that_a_shared_layer_reads_is_read() -> None:
+    """The file calls a layer twice, the model once."""
+    b, kernel = Builder(), (3, 1, 1, 3)
+    x, weights = b.input((1, 4, 4, 3)), b.weights("conv", kernel, (3,))
+    once = b.conv(x, kernel, "conv", weights=weights)
+    file = converter.read(b.build([b.conv(once, kernel, "again", weights=weights)]))
+    inputs = keras.Input((4, 4, 3))
+    assert plan_for(keras.Model(inputs, layers.Conv2D(3, 1)(inputs)), file).is_complete

@@ -114,7 +114,8 @@ def test_reference_that_is_not_finite_never_passes() -> None:
 
 def test_kernels_that_disagree_decide_nothing() -> None:
     values = np.zeros((1, 2), np.float32)
-    assert measure([values], [values], 0.5, 1.0).verdict is Verdict.UNDECIDED
+    assert measure([values + 0.01], [values], 0.5, 1.0).verdict is Verdict.UNDECIDED
+    assert measure([values + 1e-6], [values], 0.5, 1.0).verdict is Verdict.OK  # nothing that they disagree about
 
 
 @pytest.mark.parametrize("damage", [np.nan, np.inf, 1e-2])
