@@ -48,6 +48,7 @@ class Judge:
         self.gaps = tuple(_gaps(matching))
         self._unknown = _behind(self.gaps, original.network)
         self._unmatched, self._shapes = set(matching.open_theirs), candidate.network.shapes
+        self._makers, self._nodes = candidate.network.producers(), set(candidate.network.nodes)
         self._open_makers = tuple(
             {value: node for node in nodes for value in node.outputs}
             for nodes in (matching.open_ours, matching.open_theirs)
@@ -55,7 +56,7 @@ class Judge:
 
     def results(self) -> list[LayerResult]:
         """One per tensor that has a partner, and per output, in the original's order."""
-        rows, modes, original = self._modes.rows, self._modes, self._original
+        rows, original = self._modes.rows, self._original
         made = self._all_judged()
         if any(result.chained and not result.chained.ok for result in made):  # perhaps roundings alone explain it
             self._limits = limits(original.network, self._spans, original.spreads, original.sensitivities)
@@ -71,12 +72,28 @@ class Judge:
             for place, result in enumerate(made)
         ]
         bad = {place for place, row in enumerate(rows) if _is_wrong(made[place]) and self._is_other(row)}
-        if bad and all(result.chained and result.chained.ok for result in made if result.is_output):
-            again = modes.again({rows[place].values.theirs for place in bad})
-            others = set(range(len(rows))) - bad - intermediate
-            if not any(_is_wrong(self._judged(rows[place], again[place])) for place in others):
-                made = [_set_aside(result) if place in bad else result for place, result in enumerate(made)]
-        return made
+        aside = self._computed_otherwise(bad, intermediate, made) if bad else ()
+        return [_set_aside(result) if place in aside else result for place, result in enumerate(made)]
+
+    def _computed_otherwise(self, bad: set[int], known: set[int], made: Sequence[LayerResult]) -> set[int]:
+        """Of the rows that are off, those that make no difference to what reads them.
+
+        All of them run once more on the candidate's own values, so that what reads them gets what it gets in earnest.
+        """
+        rows = self._modes.rows
+        again = self._modes.again({rows[place].values.theirs for place in bad})
+        readers: dict[Value, set[int]] = {}
+        for place, row in enumerate(rows):
+            for node in self._around(row.match):
+                for value in node.inputs if node in self._nodes else ():
+                    readers.setdefault(value, set()).add(place)
+        aside = set(known)
+        for place in sorted(bad, reverse=True):  # what reads comes after what is read
+            result, reading = made[place], readers.get(rows[place].values.theirs, set()) - {place} - aside
+            is_harmless = not any(p in bad or _is_wrong(self._judged(rows[p], again[p])) for p in reading)
+            if is_harmless and not (result.is_output and result.chained and not result.chained.ok):
+                aside.add(place)
+        return aside - known
 
     def _all_judged(self) -> list[LayerResult]:
         return self._with_real_outputs([self._judged(row, row.isolated) for row in self._modes.rows])
@@ -151,6 +168,8 @@ class Judge:
         for row, result in zip(self._modes.rows, results, strict=False):
             if result.is_set_aside or self._got_something_else(row.match):
                 other_way |= {node for node in (row.match.ours, row.match.theirs) if node}
+            if row.match.theirs and any(self._makers.get(value) in other_way for value in row.match.theirs.inputs):
+                other_way.add(row.match.theirs)  # padded by what comes before it, for example
             is_fine = result.isolated.ok if result.isolated else result.is_set_aside
             for node in self._around(row.match):
                 right[node] = right.get(node, True) and is_fine

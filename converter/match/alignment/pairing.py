@@ -122,14 +122,14 @@ class Pairing:
 
     def _operands(self, pair: Pair[Node]) -> Iterator[Reason]:
         """Whether both read the same, as far as that is known."""
-        left, right = pair.ours.inputs, list(pair.theirs.inputs)
+        left, right = pair.ours.inputs, pair.theirs.inputs
         agree = against = 0
         for place, value in enumerate(left):
             known = self.left.values.get(value)
-            if known is None:
-                continue
-            same = known in right if pair.ours.is_commutative else right[place : place + 1] == [known]
-            agree, against = agree + same, against + (not same)
+            given = right if pair.ours.is_commutative else right[place : place + 1]
+            agree += known in given
+            # What has no partner itself may be one more step of the same.
+            against += known is not None and known not in given and all(each in self.right.values for each in given)
         share = OPERANDS / max(len(left), len(right), 1)
         if agree:
             yield Reason("it reads what its partner reads", agree * share)
