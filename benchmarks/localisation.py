@@ -29,6 +29,8 @@ PER_FAULT = {
     "selfie_segmentation": 3,
     "twelve_blocks": 5,
 }
+# Of the inputs that a rewrite is compared on.
+SEEDS = 3
 COLUMNS = ("tried", "changing", "exact with audit", "exact without")
 
 
@@ -76,7 +78,7 @@ def _tried(name: str, options: argparse.Namespace) -> Iterator[Trial]:
 
 
 def _filled(name: str, options: argparse.Namespace) -> Iterator[Filled]:
-    case = Case(ARCHITECTURES[name])
+    case = Case(ARCHITECTURES[name], SEEDS)
     for rewrite in rewrites(case.model):
         if options.kind in (None, rewrite.kind):
             yield case.try_rewrite(rewrite)
