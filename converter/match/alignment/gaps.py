@@ -37,19 +37,12 @@ def bridged(pairing: Pairing, outputs: Sequence[Ends]) -> Iterator[Match]:
             continue
         seen.add(key)
         if is_ours and is_theirs and not {ours, theirs} & taken:
-            yield Match(
-                ours,
-                theirs,
-                Evidence.PLACE,
-                (values,),
-                (IN_PLACE,),
-                (),
-                (*_inside(left, ours), *_inside(right, theirs)),
-            )
+            inside = (*_inside(left, ours), *_inside(right, theirs))
+            yield Match(ours, theirs, Evidence.PLACE, (values,), (IN_PLACE,), inside=inside)
         elif is_ours and ours not in taken and _stands_in(pairing, values):
-            yield Match(ours, None, Evidence.TOPOLOGY, (values,), (MISSING,), (), _inside(left, ours))
+            yield Match(ours, None, Evidence.TOPOLOGY, (values,), (MISSING,), inside=_inside(left, ours))
         elif is_theirs and theirs not in taken:
-            yield Match(None, theirs, Evidence.TOPOLOGY, (values,), (EXTRA,), (), _inside(right, theirs))
+            yield Match(None, theirs, Evidence.TOPOLOGY, (values,), (EXTRA,), inside=_inside(right, theirs))
         else:
             continue
         taken |= {node for node in (ours, theirs) if node}
