@@ -15,8 +15,10 @@ from converter.files import check_output, whole_file
 WEIGHTS = ".weights.h5"
 # Whose classes are there wherever a model is loaded, see `import_keras`.
 KNOWN = ("keras", "converter")
+# As Keras says it now, and as early versions did.
 _MISSING = re.compile(r"Could not locate (class|function) '([^']+)'")
-_LAMBDA = re.compile(r"Requested the deserialization of [^.]*\blambda", re.IGNORECASE)
+_NO_FUNCTION = re.compile(r"'class_name': '(function)', 'config': '([^']+)'")
+_LAMBDA = re.compile(r"Requested the deserialization of [^.]*\blambda|layer is a Python lambda", re.IGNORECASE)
 
 
 def save_weights(model: Any, path: Path) -> None:
@@ -92,7 +94,7 @@ def _without_module(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _in_short(message: str) -> str:
     """Keras's own words come with a whole configuration around them."""
-    if missing := _MISSING.search(message):
+    if missing := _MISSING.search(message) or _NO_FUNCTION.search(message):
         return f"the {missing[1]} {missing[2].rpartition('>')[2]} is in your code alone"
     if _LAMBDA.search(message):
         return "Keras loads no Python lambda in safe mode; what keras.ops has (keras.ops.pad) needs none"
