@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from converter.blueprints.naming import Namer, safe
+from converter.blueprints.shapes import check_shapes
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MalformedModel, UnsupportedModel, UnsupportedOp
 from converter.ops import OPERATORS, records
@@ -81,6 +82,7 @@ def blueprint(graph: Graph | Lowered, name: str = "model") -> Blueprint:
         UnsupportedOp: At least one operator has no Keras equivalent; all of them are listed.
         UnsupportedModel: Its inputs or outputs are nothing that a Keras model can have.
         MalformedModel: An operator contradicts itself.
+        ShapeDisagreement: A layer gives another shape than the file declares.
     """
     lowered = graph if isinstance(graph, Lowered) else lower_all(graph)
     graph = lowered.graph
@@ -100,7 +102,9 @@ def blueprint(graph: Graph | Lowered, name: str = "model") -> Blueprint:
     _check_operands(used, graph)
     shapes = dict(_shapes(lowered))
     shapes |= {spec.outputs[0]: shapes[spec.inputs[0]] for spec in identities}
-    return Blueprint(namer.model, graph, tuple(used), inputs, outputs, shapes)
+    plan = Blueprint(namer.model, graph, tuple(used), inputs, outputs, shapes)
+    check_shapes(plan)
+    return plan
 
 
 def _check_ends(graph: Graph) -> None:

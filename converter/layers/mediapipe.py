@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, ops
 
-from converter.layers.base import ConfiguredLayer, Shape, register
+from converter.layers.base import OperatorLayer, register
 
 CROP_SETTINGS = ["left_rotation_idx", "right_rotation_idx", "target_rotation_radians"]
 CROP_SETTINGS += ["output_height", "output_width", "scale_x", "scale_y"]
 
 
 @register
-class MaxPoolingWithArgmax2D(ConfiguredLayer):
+class MaxPoolingWithArgmax2D(OperatorLayer):
     """Maxima, and where in its window each was found.
 
     Args:
@@ -52,18 +52,9 @@ class MaxPoolingWithArgmax2D(ConfiguredLayer):
         total = max((-(-extent // stride) - 1) * stride + window - extent, 0)
         return (total // 2, total - total // 2)
 
-    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
-        """Twice [N, h, w, C]."""
-        size = []
-        for extent, window, stride in zip(input_shape[1:3], self.pool_size, self.strides, strict=True):
-            covered = 0 if self.padding == "same" else window - 1
-            size.append(extent and -(-(extent - covered) // stride))
-        shape = (input_shape[0], *size, input_shape[3])
-        return shape, shape
-
 
 @register
-class MaxUnpooling2D(ConfiguredLayer):
+class MaxUnpooling2D(OperatorLayer):
     """Puts maxima back where `MaxPoolingWithArgmax2D` found them, zero elsewhere; windows do not overlap.
 
     Args:
@@ -85,14 +76,9 @@ class MaxUnpooling2D(ConfiguredLayer):
         spread = ops.reshape(spread, (-1, rows, columns, channels, height, width))
         return ops.reshape(ops.transpose(spread, (0, 1, 4, 2, 5, 3)), (-1, rows * height, columns * width, channels))
 
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """[N, h·height, w·width, C]."""
-        batch, rows, columns, channels = input_shape[0]
-        return (batch, rows and rows * self.pool_size[0], columns and columns * self.pool_size[1], channels)
-
 
 @register
-class LandmarksToTransformMatrix(ConfiguredLayer):
+class LandmarksToTransformMatrix(OperatorLayer):
     """The matrix that maps a crop's pixels to the picture's, for a crop around some landmarks.
 
     The crop stands upright along the line between two landmarks, and is `scale` times as large as the box
@@ -148,13 +134,9 @@ class LandmarksToTransformMatrix(ConfiguredLayer):
         )
         return ops.stack([ops.stack(row, axis=1) for row in rows], axis=1)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, 4, 4]."""
-        return (input_shape[0], 4, 4)
-
 
 @register
-class TransformTensorBilinear(ConfiguredLayer):
+class TransformTensorBilinear(OperatorLayer):
     """Cuts a crop out of a feature map.
 
     Args:
@@ -181,13 +163,9 @@ class TransformTensorBilinear(ConfiguredLayer):
         sampled = _bilinear(x, left, top) * ops.cast(_is_inside(x, left, top), x.dtype)[..., None]
         return ops.reshape(sampled, (-1, self.height, self.width, x.shape[3]))
 
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """[N, height, width, C]."""
-        return (input_shape[0][0], self.height, self.width, input_shape[0][3])
-
 
 @register
-class TransformLandmarks(ConfiguredLayer):
+class TransformLandmarks(OperatorLayer):
     """Moves landmarks by a matrix."""
 
     def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
@@ -198,13 +176,9 @@ class TransformLandmarks(ConfiguredLayer):
         rest = [landmarks[..., axis] for axis in range(2, landmarks.shape[-1])]
         return ops.stack([*moved, *rest], axis=-1)
 
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """As the landmarks'."""
-        return tuple(input_shape[0])
-
 
 @register
-class Resampler(ConfiguredLayer):
+class Resampler(OperatorLayer):
     """Samples a picture, continued with zeros, at given places."""
 
     def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
@@ -213,10 +187,6 @@ class Resampler(ConfiguredLayer):
         _, height, width, _ = places.shape
         flat = ops.reshape(places, (-1, height * width, 2))
         return ops.reshape(_bilinear(x, flat[..., 0], flat[..., 1]), (-1, height, width, x.shape[-1]))
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """[N, h, w, C]."""
-        return (*input_shape[1][:3], input_shape[0][3])
 
 
 def _is_inside(x: KerasTensor, left: KerasTensor, top: KerasTensor) -> KerasTensor:

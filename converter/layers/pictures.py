@@ -7,10 +7,10 @@ import numpy as np
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
-from converter.layers.base import ConfiguredLayer, Shape, register
+from converter.layers.base import OperatorLayer, register
 
 
-class _Resize(ConfiguredLayer):
+class _Resize(OperatorLayer):
     """What `ResizeBilinear` and `ResizeNearest` share: the conventions, one axis after the other."""
 
     def __init__(
@@ -31,10 +31,6 @@ class _Resize(ConfiguredLayer):
             return np.multiply(positions, (extent - 1) / (size - 1), dtype=np.float32)
         offset = np.float32(0.5 if self.half_pixel_centers else 0)
         return np.asarray(np.multiply(positions + offset, extent / size, dtype=np.float32))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, height, width, C]."""
-        return (input_shape[0], self.height, self.width, input_shape[3])
 
 
 @register
@@ -76,7 +72,7 @@ class ResizeNearest(_Resize):
 
 
 @register
-class PaddedAveragePooling2D(ConfiguredLayer):
+class PaddedAveragePooling2D(OperatorLayer):
     """Average pooling over windows that reach beyond the border; what lies outside does not count.
 
     Args:
@@ -104,17 +100,8 @@ class PaddedAveragePooling2D(ConfiguredLayer):
         windows = np.lib.stride_tricks.sliding_window_view(inside, self.pool_size[axis])
         return np.asarray(windows[:: self.strides[axis]].mean(axis=1))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, h, w, C]."""
-        batch, *extents, channels = input_shape
-        size = [
-            extent and (extent + sum(pads) - window) // stride + 1
-            for extent, pads, window, stride in zip(extents, self.padding, self.pool_size, self.strides, strict=True)
-        ]
-        return (batch, *size, channels)
 
-
-class _Blocks(ConfiguredLayer):
+class _Blocks(OperatorLayer):
     """Works on blocks of `block_size` × `block_size` pixels.
 
     Args:
@@ -138,12 +125,6 @@ class DepthToSpace(_Blocks):
         rows = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
         return ops.reshape(rows, (-1, height * b, width * b, channels // (b * b)))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, h·b, w·b, C]."""
-        b = self.block_size
-        batch, height, width, channels = input_shape
-        return (batch, height and height * b, width and width * b, channels and channels // (b * b))
-
 
 @register
 class SpaceToDepth(_Blocks):
@@ -156,9 +137,3 @@ class SpaceToDepth(_Blocks):
         blocks = ops.reshape(x, (-1, height // b, b, width // b, b, channels))
         gathered = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
         return ops.reshape(gathered, (-1, height // b, width // b, b * b * channels))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """[N, h, w, b·b·C]."""
-        b = self.block_size
-        batch, height, width, channels = input_shape
-        return (batch, height and height // b, width and width // b, channels and channels * b * b)

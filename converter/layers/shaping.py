@@ -1,18 +1,16 @@
 """A value and a weight; slicing, padding and averaging along any axis but the batch."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
-import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from converter.layers.base import ConfiguredLayer, Shape, register
+from converter.layers.base import OperatorLayer, Shape, register
 
 
 @register
-class StridedSlice(ConfiguredLayer):
+class StridedSlice(OperatorLayer):
     """Every s-th element of each axis, from `begin` on, `size` of them.
 
     Args:
@@ -37,13 +35,9 @@ class StridedSlice(ConfiguredLayer):
                 x = ops.take(x, np.arange(size, dtype="int32") * stride + begin, axis=axis)
         return x
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """`[N, *size]`."""
-        return (input_shape[0], *self.size)
-
 
 @register
-class ZeroPadding(ConfiguredLayer):
+class ZeroPadding(OperatorLayer):
     """Zeros before and after, on any axis: channels too, which Keras's own layers leave alone.
 
     Args:
@@ -58,14 +52,9 @@ class ZeroPadding(ConfiguredLayer):
         """Pad with zeros."""
         return ops.pad(x, ((0, 0), *self.padding))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Each extent plus its padding."""
-        padded = zip(input_shape[1:], self.padding, strict=True)
-        return (input_shape[0], *(extent and extent + before + after for extent, (before, after) in padded))
-
 
 @register
-class Mean(ConfiguredLayer):
+class Mean(OperatorLayer):
     """Mean along axes for which Keras has no pooling layer.
 
     Args:
@@ -81,13 +70,8 @@ class Mean(ConfiguredLayer):
         """Average."""
         return ops.mean(x, axis=self.axis, keepdims=self.keepdims)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Without `axis`, or with 1 in their place."""
-        extents = ((1 if axis in self.axis else extent) for axis, extent in enumerate(input_shape))
-        return tuple(extent for axis, extent in enumerate(extents) if self.keepdims or axis not in self.axis)
 
-
-class _WithValue(ConfiguredLayer):
+class _WithValue(OperatorLayer):
     """Has one weight, `value`, which is broadcast against the input from the right.
 
     Args:
@@ -104,24 +88,14 @@ class _WithValue(ConfiguredLayer):
         """Create `value`, with no effect until it is set."""
         self.value = self.add_weight(name="value", shape=self.shape, initializer=self.value_initializer)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Broadcasting from the right."""
-        extents = zip_longest(reversed(input_shape), reversed(self.shape), fillvalue=1)
-        return tuple(own if other == 1 else other for own, other in extents)[::-1]
-
 
 @register
-class BroadcastAdd(keras.layers.Layer):  # type: ignore[misc]
+class BroadcastAdd(OperatorLayer):
     """a + b, broadcast. Keras's `Add` takes some broadcast operands for a bias along another axis (TensorFlow)."""
 
     def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """Two values of the same rank."""
         return inputs[0] + inputs[1]
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """The larger extent of each axis; the batch is the operands' own."""
-        first, second = input_shape
-        return (first[0], *(max(pair) for pair in zip(first[1:], second[1:], strict=True)))
 
 
 @register

@@ -1,6 +1,10 @@
 """Sums and products: of two values, of a value and a constant, and what is left of a batch normalization."""
 
-from converter.ops.forms import Emission, OpView, Part, Step, View, Weight
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from converter.ops.forms import Emission, OpView, Part, Shape, Step, View, Weight
 from converter.ops.forms.layouts import reshaped
 from converter.ops.records import Kind, Layer, Operator, record
 
@@ -28,6 +32,21 @@ def _binary(op: OpView, layer: str, broadcasting: str, with_constant: str) -> li
     target = (1,) * (ranks[high] - ranks[low]) + shapes[low][1:]
     widened = Step("Reshape", {"target_shape": target}, inputs=(op.op.inputs[low],), shape=target)
     return [widened, Step(broadcasting, inputs=(op.op.inputs[high], None)), *op.fused_steps()]
+
+
+def _broadcast(_: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    """From the right; where both are known, one of two extents is 1, or they are the same."""
+    made: list[int | None] = []
+    for extents in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        wide = {extent for extent in extents if extent != 1}
+        if len(wide - {None}) > 1:
+            raise ValueError(f"shapes {', '.join(map(str, shapes))} cannot be broadcast together")
+        made.append(max(wide, key=lambda extent: extent is not None) if wide else 1)
+    return [tuple(made[::-1])]
+
+
+def _with_constant(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    return _broadcast(config, [*shapes, config["shape"]])
 
 
 def _batch_norm_parts(view: View) -> list[Part]:
@@ -65,21 +84,21 @@ def _emit_batch_norm(e: Emission) -> None:
 record(
     Kind("add", lambda e: _emit(e, "ADD"), is_commutative=True),
     Operator("ADD", lambda op: _binary(op, "Add", "BroadcastAdd", "Offset"), "AddOptions", takes_activation=True),
-    Layer("Add", lambda _: [Part("add", {})], exported_as=("add", "AddV2"), any_size=True),
-    Layer("BroadcastAdd", lambda _: [Part("add", {})], any_size=True),
+    Layer("Add", lambda _: [Part("add", {})], shapes=_broadcast, exported_as=("add", "AddV2"), any_size=True),
+    Layer("BroadcastAdd", lambda _: [Part("add", {})], shapes=_broadcast, any_size=True),
 )
 record(
     Kind("multiply", lambda e: _emit(e, "MUL"), is_commutative=True),
     Operator("MUL", lambda op: _binary(op, "Multiply", "Multiply", "Scale"), "MulOptions", takes_activation=True),
-    Layer("Multiply", lambda _: [Part("multiply", {})], exported_as=("mul", "Mul"), any_size=True),
+    Layer("Multiply", lambda _: [Part("multiply", {})], shapes=_broadcast, exported_as=("mul", "Mul"), any_size=True),
 )
 record(
     Kind("Offset", lambda e: e.op("ADD", e.inputs[0], e.weight("value")), family="add"),
-    Layer("Offset", weights=("value",)),
+    Layer("Offset", weights=("value",), shapes=_with_constant),
 )
 record(
     Kind("Scale", lambda e: e.op("MUL", e.inputs[0], e.weight("value")), family="multiply"),
-    Layer("Scale", weights=("value",)),
+    Layer("Scale", weights=("value",), shapes=_with_constant),
 )
 record(
     Kind("batch_norm", _emit_batch_norm), Layer("BatchNormalization", _batch_norm_parts, any_size=True, in_head=True)

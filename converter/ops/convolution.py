@@ -5,8 +5,9 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from converter.ops.forms import PAIRS, Emission, OpView, Part, Step, View, Weight, biased
+from converter.ops.forms import PAIRS, Emission, OpView, Part, Shape, Step, View, Weight, biased
 from converter.ops.forms.layouts import CONV_OHWI_TO_HWIO, SAME, depthwise_1hwo_to_hwim
+from converter.ops.forms.padding import positions
 from converter.ops.records import Kind, Layer, Operator, record
 from converter.tflite.model import Tensor
 
@@ -37,7 +38,7 @@ def depthwise_conv_2d(op: OpView) -> list[Step]:
 
 def _strided(op: OpView, layer: str, config: dict[str, Any], kernel: Weight) -> list[Step]:
     """Add what both kinds have: strides, padding, dilation, bias, activation."""
-    strides, dilation, bias = op.pair("stride"), op.pair("dilation"), op.optional_weight(2)
+    strides, dilation, bias = op.pair("stride"), op.pair("dilation"), op.bias(2)
     weights = {"kernel": kernel} | ({"bias": Weight(bias.index, SAME)} if bias else {})
     config = config | {"use_bias": bias is not None, "activation": op.fused}
     uneven = layer == "DepthwiseConv2D" and strides[0] != strides[1]
@@ -124,6 +125,12 @@ def _multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
     return prod(result.shape[:-1]) * operands[1].size
 
 
+def _shapes(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    (*extents, channels) = shapes[0]
+    filters = config["filters"] if "filters" in config else channels and channels * config["depth_multiplier"]
+    return [(*positions(config, "kernel_size", extents, config.get("dilation_rate", (1, 1))), filters)]
+
+
 record(
     Kind("conv", _emit_conv, lambda node, _: prod(node.weights["kernel"].shape[:-1]), scaled_axes=(-1,)),
     Operator("CONV_2D", conv_2d, "Conv2DOptions", _multiply_adds, takes_activation=True),
@@ -131,6 +138,7 @@ record(
         "Conv2D",
         _conv,
         takes_activation=True,
+        shapes=_shapes,
         exported_as=("Conv2D", "convolution", "Kernel"),
         any_size=True,
     ),
@@ -143,6 +151,7 @@ record(
         lambda view: [_part(view, "depthwise", _multiplier(view))],
         takes_activation=True,
         initializers={"kernel": "depthwise_initializer"},
+        shapes=_shapes,
         exported_as=("depthwise", "separable_conv2d", "Kernel"),
         any_size=True,
         in_head=True,

@@ -13,18 +13,19 @@ from converter.tflite.model import Tensor
 
 def fully_connected(op: OpView) -> list[Step]:
     """Inputs: x, kernel OI, bias [O] or none. Without `keep_num_dims` x is flattened to [N,I] first."""
-    x, kernel, bias = op.computed(0), op.weight(1, rank=2), op.optional_weight(2)
+    x, kernel, bias = op.computed(0), op.weight(1, rank=2), op.bias(2)
     if op.option("weights_format") != 0:
         raise op.unsupported("shuffled weights are for one quantized kernel only")
     units, channels = kernel.shape
+    is_flattened = not op.option("keep_num_dims") and len(x.shape) != 2
+    if channels != (prod(x.shape[1:]) if is_flattened else x.shape[-1]):
+        raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit an input of shape {x.shape}")
     weights = {"kernel": Weight(kernel.index, DENSE_OI_TO_IO)}
     if bias:
         weights["bias"] = Weight(bias.index, SAME)
     dense = Step("Dense", {"units": units, "use_bias": bias is not None, "activation": op.fused}, weights)
     op.keeps_batch()
-    if op.option("keep_num_dims") or len(x.shape) == 2:
-        return [dense]
-    return [Step("Reshape", {"target_shape": (channels,)}, shape=(channels,)), dense]
+    return [Step("Reshape", {"target_shape": (channels,)}, shape=(channels,)), dense] if is_flattened else [dense]
 
 
 def _parts(view: View) -> list[Part]:
@@ -55,7 +56,13 @@ def _multiply_adds(operands: Sequence[Tensor], result: Tensor) -> int:
 record(
     Kind("dense", _emit, lambda node, _: prod(node.weights["kernel"].shape[:-1]), scaled_axes=(-1,)),
     Operator("FULLY_CONNECTED", fully_connected, "FullyConnectedOptions", _multiply_adds, takes_activation=True),
-    Layer("Dense", _parts, takes_activation=True, exported_as=("MatMul", "Tensordot", "Kernel")),
+    Layer(
+        "Dense",
+        _parts,
+        takes_activation=True,
+        shapes=lambda config, shapes: [(*shapes[0][:-1], config["units"])],
+        exported_as=("MatMul", "Tensordot", "Kernel"),
+    ),
 )
 record(
     None,

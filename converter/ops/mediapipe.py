@@ -4,13 +4,15 @@ Source: MediaPipe's published calculators (Apache-2.0), `mediapipe/util/tflite/o
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.forms import OpView, Step
+from converter.ops.forms import OpView, Shape, Step
+from converter.ops.forms.padding import positions
 from converter.ops.records import Kind, Layer, Operator, record
+from converter.ops.resizing import sized
 from converter.ops.transposed import transposed
 from converter.tflite.model import Tensor
 
@@ -24,7 +26,7 @@ def convolution_2d_transpose_bias(op: OpView) -> list[Step]:
     p // 2 of them in front, which equals TensorFlow's for even inputs and k = s.
     """
     padding, stride_w, stride_h = _struct(op, 3)
-    x, kernel, bias = op.computed(0, rank=4), op.weight(1, rank=4), op.weight(2)
+    x, kernel, bias = op.computed(0, rank=4), op.weight(1, rank=4), op.bias(2)
     strides = (stride_h, stride_w)
     if min(strides) < 1:
         raise MalformedModel(f"{op.op}: strides {strides} are not positive")
@@ -125,8 +127,22 @@ def _multiply_adds(operands: Sequence[Tensor], _: Tensor) -> int:
     return operands[0].size * prod(operands[1].shape[:3])
 
 
-def _record(name: str, lower: Callable[[OpView], list[Step]], layer: str = "", results: int = 1) -> None:
-    record(Kind(layer or name), Operator(name, lower, results=results, one_way=KEPT), Layer(layer or name))
+def _maxima(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    return [(*positions(config, "pool_size", shapes[0]), shapes[0][2])] * 2
+
+
+def _unpooled(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    return [
+        (
+            *(extent and extent * size for extent, size in zip(shapes[0], config["pool_size"], strict=False)),
+            shapes[0][2],
+        )
+    ]
+
+
+def _record(name: str, lower: Callable[[OpView], list[Step]], layer: Layer | None = None, results: int = 1) -> None:
+    layer = layer or Layer(name)
+    record(Kind(layer.name), Operator(name, lower, results=results, one_way=KEPT), layer)
 
 
 KEPT = "new files have builtin operators only, which every runtime has; in its own file it stays as it is"
@@ -134,9 +150,10 @@ record(
     None,  # the kind is that of TRANSPOSE_CONV, which is written in its place
     Operator("Convolution2DTransposeBias", convolution_2d_transpose_bias, "", _multiply_adds, one_way=KEPT),
 )
-_record("MaxPoolingWithArgmax2D", max_pooling_with_argmax_2d, results=2)
-_record("MaxUnpooling2D", max_unpooling_2d)
-_record("Landmarks2TransformMatrix", landmarks_to_transform_matrix, "LandmarksToTransformMatrix")
-_record("TransformTensorBilinear", transform_tensor_bilinear)
+MAXIMA, MATRIX = "MaxPoolingWithArgmax2D", "LandmarksToTransformMatrix"
+_record(MAXIMA, max_pooling_with_argmax_2d, Layer(MAXIMA, shapes=_maxima), results=2)
+_record("MaxUnpooling2D", max_unpooling_2d, Layer("MaxUnpooling2D", shapes=_unpooled))
+_record("Landmarks2TransformMatrix", landmarks_to_transform_matrix, Layer(MATRIX, shapes=lambda *_: [(4, 4)]))
+_record("TransformTensorBilinear", transform_tensor_bilinear, Layer("TransformTensorBilinear", shapes=sized))
 _record("TransformLandmarks", transform_landmarks)
-_record("Resampler", resampler)
+_record("Resampler", resampler, Layer("Resampler", shapes=lambda _, shapes: [(*shapes[1][:2], shapes[0][2])]))

@@ -1,9 +1,11 @@
 """Pooling and means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Shape, Step, View
+from converter.ops.forms.padding import positions
 from converter.ops.records import Kind, Layer, Operator, record
 
 
@@ -42,6 +44,10 @@ def _pool_parts(view: View, kind: str) -> list[Part]:
     return [Part(kind, {"pool_size": size, "strides": strides, "padding": view.pads(size, strides)})]
 
 
+def _average_parts(view: View) -> list[Part]:
+    return _pool_parts(view, "average_pool")
+
+
 def _mean_parts(view: View) -> list[Part]:
     rank = len(view.inputs[0]) + 1
     axes = view.config.get("axis", (1, 2))
@@ -63,20 +69,34 @@ def _mean_terms(node: Node, shapes: Sequence[Shape]) -> int:
     return prod(shapes[0][axis - 1] or 1 for axis in node.config["axis"] if axis)
 
 
+def _shapes(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    *extents, channels = shapes[0]
+    if not isinstance(config["padding"], str):  # as pixels
+        extents = [extent and extent + sum(pads) for extent, pads in zip(extents, config["padding"], strict=True)]
+        config = {**config, "padding": "valid"}
+    return [(*positions(config, "pool_size", extents), channels)]
+
+
+def _mean_shapes(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    axes = config.get("axis", (1, 2))
+    extents = [(axis, 1 if axis in axes else extent) for axis, extent in enumerate(shapes[0], start=1)]
+    return [tuple(extent for axis, extent in extents if config["keepdims"] or axis not in axes)]
+
+
 record(
     Kind("max_pool", lambda e: _emit(e, "MAX_POOL_2D"), family="pool"),
     Operator("MAX_POOL_2D", lambda op: _pool(op, "MaxPooling2D"), "Pool2DOptions"),
-    Layer("MaxPooling2D", lambda view: _pool_parts(view, "max_pool"), any_size=True, per_channel=True),
+    Layer("MaxPooling2D", lambda view: _pool_parts(view, "max_pool"), shapes=_shapes, any_size=True, per_channel=True),
 )
 record(
     Kind("average_pool", lambda e: _emit(e, "AVERAGE_POOL_2D"), lambda node, _: prod(node.config["pool_size"]), "pool"),
     Operator("AVERAGE_POOL_2D", average_pool_2d, "Pool2DOptions"),
-    Layer("AveragePooling2D", lambda view: _pool_parts(view, "average_pool"), any_size=True, per_channel=True),
-    Layer("PaddedAveragePooling2D", lambda view: _pool_parts(view, "average_pool")),
+    Layer("AveragePooling2D", _average_parts, shapes=_shapes, any_size=True, per_channel=True),
+    Layer("PaddedAveragePooling2D", _average_parts, shapes=_shapes),
 )
 record(
     Kind("mean", _emit_mean, _mean_terms),
     Operator("MEAN", mean, "ReducerOptions"),
-    Layer("GlobalAveragePooling2D", _mean_parts, any_size=True),
-    Layer("Mean", _mean_parts),
+    Layer("GlobalAveragePooling2D", _mean_parts, shapes=_mean_shapes, any_size=True),
+    Layer("Mean", _mean_parts, shapes=_mean_shapes),
 )

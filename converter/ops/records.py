@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from converter.tflite.model import Tensor
 
 
+def _like_the_first(_: Mapping[str, Any], shapes: "Sequence[forms.Shape]") -> "Sequence[forms.Shape]":
+    return shapes[:1]
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One operator of TFLite, builtin or custom.
@@ -52,6 +56,8 @@ class Layer:
         weights: Its attributes with weights, where `parts` does not say.
         takes_activation: Whether it has an argument `activation`, which becomes a node of its own.
         initializers: Weight → the argument that initializes it, where it is not called `WEIGHT_initializer`.
+        shapes: Its settings and the shapes of its operands → those of its results, all without the batch; default: one
+            result, like the first operand. ValueError where it cannot take them. Extents may be None.
         exported_as: Last parts of the tensor names that exporters give to its operation.
         any_size: Whether it does the same on a picture of any size.
         per_channel: Whether it hands channels on one by one.
@@ -65,6 +71,7 @@ class Layer:
     weights: tuple[str, ...] = ()
     takes_activation: bool = False
     initializers: Mapping[str, str] = field(default_factory=dict)
+    shapes: "Callable[[Mapping[str, Any], Sequence[forms.Shape]], Sequence[forms.Shape]]" = _like_the_first
     exported_as: tuple[str, ...] = ()
     any_size: bool = False
     per_channel: bool = False

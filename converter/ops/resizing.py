@@ -1,9 +1,11 @@
 """Changing the size of a picture."""
 
 import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.forms import Emission, OpView, Part, Step, View
+from converter.ops.forms import Emission, OpView, Part, Shape, Step, View
 from converter.ops.records import Kind, Layer, Operator, record
 
 OURS = {"ResizeBilinear": "bilinear", "ResizeNearest": "nearest"}
@@ -38,6 +40,16 @@ def _float32(number: float) -> float:
     return float(struct.unpack("f", struct.pack("f", number))[0])
 
 
+def sized(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    """The shape of a picture whose size is a setting."""
+    return [(config["height"], config["width"], shapes[0][2])]
+
+
+def _upsampled(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    height, width, channels = shapes[0]
+    return [(height and height * config["size"][0], width and width * config["size"][1], channels)]
+
+
 def _parts(view: View) -> list[Part]:
     """Keras's own resizing has half-pixel centers on every back end; repeating pixels needs none."""
     default = "nearest" if view.layer == "UpSampling2D" else "bilinear"
@@ -68,7 +80,7 @@ record(
     Kind("resize", _emit),
     Operator("RESIZE_BILINEAR", lambda op: _resize(op, "bilinear"), "ResizeBilinearOptions"),
     Operator("RESIZE_NEAREST_NEIGHBOR", lambda op: _resize(op, "nearest"), "ResizeNearestNeighborOptions"),
-    Layer("UpSampling2D", _parts, any_size=True),
-    *(Layer(name, _parts, states_size=True) for name in OURS),
+    Layer("UpSampling2D", _parts, shapes=_upsampled, any_size=True),
+    *(Layer(name, _parts, shapes=sized, states_size=True) for name in OURS),
     *(Layer(name, _parts) for name in ("Resizing", "Resize")),
 )

@@ -1,10 +1,11 @@
 """Moving values without changing them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from converter.errors import MalformedModel
-from converter.ops.forms import Emission, OpView, Part, Step, View, as_pair
+from converter.ops.forms import Emission, OpView, Part, Shape, Step, View, as_pair
 from converter.ops.records import Kind, Layer, Operator, record
 
 
@@ -86,6 +87,42 @@ def transpose(op: OpView) -> list[Step]:
     return [Step("Permute", {"dims": perm[1:]})] if len(perm) > 1 else [Step("Identity")]
 
 
+def _reshaped(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    target = config["target_shape"]
+    if None not in shapes[0] and prod(target) != prod(int(n or 0) for n in shapes[0]):
+        raise ValueError(f"{shapes[0]} cannot become {target}")
+    return [target]
+
+
+def _concatenated(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    axis = config["axis"] - 1
+    others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
+    if len(others) > 1 or axis >= len(shapes[0]):
+        raise ValueError(f"shapes {', '.join(map(str, shapes))} cannot be joined along axis {axis + 1}")
+    extents = [shape[axis] for shape in shapes]
+    joined = None if None in extents else sum(int(n or 0) for n in extents)
+    return [(*shapes[0][:axis], joined, *shapes[0][axis + 1 :])]
+
+
+def _padded(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    pads = (*config["padding"], *((0, 0),) * (len(shapes[0]) - len(config["padding"])))
+    return [tuple(extent and extent + sum(pad) for extent, pad in zip(shapes[0], pads, strict=True))]
+
+
+def _moved_into_pixels(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    (height, width, channels), block = shapes[0], config["block_size"]
+    if channels and channels % block**2:
+        raise ValueError(f"{channels} channels are no whole number of blocks of {block}×{block}")
+    return [(height and height * block, width and width * block, channels and channels // block**2)]
+
+
+def _moved_into_channels(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    (height, width, channels), block = shapes[0], config["block_size"]
+    if (height or 0) % block or (width or 0) % block:
+        raise ValueError(f"{height}×{width} is no whole number of blocks of {block}×{block}")
+    return [(height and height // block, width and width // block, channels and channels * block**2)]
+
+
 def _handed_on(_: View) -> list[Part]:
     return []
 
@@ -141,39 +178,45 @@ def emit_slice(e: Emission, begin: Sequence[int], end: Sequence[int], strides: S
 record(
     Kind("reshape", _emit_reshape),
     Operator("RESHAPE", reshape, "ReshapeOptions"),
-    Layer("Reshape", _reshape_parts, in_head=True),
+    Layer("Reshape", _reshape_parts, shapes=_reshaped, in_head=True),
     *(Layer(name, _reshape_parts) for name in ("Flatten", "Ravel")),
 )
 record(
     Kind("permute", lambda e: e.op("TRANSPOSE", e.inputs[0], e.ints((0, *e.config["dims"]), "perm")), family="reshape"),
     Operator("TRANSPOSE", transpose, "TransposeOptions"),
-    *(Layer(name, _permute_parts) for name in ("Permute", "Transpose")),
+    Layer(
+        "Permute", _permute_parts, shapes=lambda config, shapes: [tuple(shapes[0][dim - 1] for dim in config["dims"])]
+    ),
+    Layer("Transpose", _permute_parts),
 )
 record(
     Kind("concatenate", lambda e: e.op("CONCATENATION", *e.inputs, axis=e.config["axis"])),
     Operator("CONCATENATION", concatenation, "ConcatenationOptions"),
-    Layer("Concatenate", _concatenate_parts, exported_as=("concat",), any_size=True, in_head=True),
+    Layer(
+        "Concatenate", _concatenate_parts, shapes=_concatenated, exported_as=("concat",), any_size=True, in_head=True
+    ),
 )
 record(
     Kind("pad", _emit_pad),
     Operator("PAD", pad, "PadOptions"),
-    Layer("ZeroPadding2D", _pad_parts, any_size=True, per_channel=True, in_head=True),
-    *(Layer(name, _pad_parts, any_size=True) for name in ("ZeroPadding", "Pad")),
+    Layer("ZeroPadding2D", _pad_parts, shapes=_padded, any_size=True, per_channel=True, in_head=True),
+    Layer("ZeroPadding", _pad_parts, shapes=_padded, any_size=True),
+    Layer("Pad", _pad_parts, any_size=True),
 )
 record(
     Kind("StridedSlice", _emit_strided_slice),
     Operator("STRIDED_SLICE", strided_slice, "StridedSliceOptions"),
-    Layer("StridedSlice"),
+    Layer("StridedSlice", shapes=lambda config, _: [config["size"]]),
 )
 record(
     Kind("DepthToSpace", lambda e: e.op("DEPTH_TO_SPACE", e.inputs[0], block_size=e.config["block_size"])),
     Operator("DEPTH_TO_SPACE", lambda op: _blocks(op, "DepthToSpace"), "DepthToSpaceOptions"),
-    Layer("DepthToSpace", any_size=True, in_head=True),
+    Layer("DepthToSpace", shapes=_moved_into_pixels, any_size=True, in_head=True),
 )
 record(
     Kind("SpaceToDepth", lambda e: e.op("SPACE_TO_DEPTH", e.inputs[0], block_size=e.config["block_size"])),
     Operator("SPACE_TO_DEPTH", lambda op: _blocks(op, "SpaceToDepth"), "SpaceToDepthOptions"),
-    Layer("SpaceToDepth", any_size=True),
+    Layer("SpaceToDepth", shapes=_moved_into_channels, any_size=True),
 )
 for name in ("Identity", "Dropout"):
     record(None, Layer(name, _handed_on, any_size=True, per_channel=True, in_head=True))

@@ -1,9 +1,10 @@
 """Transposed convolutions, TFLite's own and MediaPipe's."""
 
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Step, View, Weight, as_pair, biased
+from converter.ops.forms import PAIRS, Emission, Node, OpView, Part, Shape, Step, View, Weight, as_pair, biased
 from converter.ops.forms.layouts import SAME, TRANSPOSE_CONV_OHWI_TO_HWOI
 from converter.ops.forms.padding import Pair, cropped_in_front
 from converter.ops.records import Kind, Layer, Operator, record
@@ -13,7 +14,7 @@ from converter.tflite.model import Tensor
 
 def transpose_conv(op: OpView) -> list[Step]:
     """Inputs: output shape, kernel OHWI, x [N,H,W,I], bias [O] or none."""
-    x, kernel, bias = op.computed(2, rank=4), op.weight(1, rank=4), op.optional_weight(3)
+    x, kernel, bias = op.computed(2, rank=4), op.weight(1, rank=4), op.bias(3)
     strides = op.pair("stride")
     extents = zip(x.shape[1:3], op.output.shape[1:3], kernel.shape[1:3], strides, strict=True)
     crops = [cropped_in_front(*each) if op.padding == "same" else 0 for each in extents]
@@ -33,7 +34,9 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, bias: Tenso
         bias: [O] or none.
     """
     x, kernel = op.computed(position, rank=4), op.weight(1, rank=4)
-    filters, *size, _ = kernel.shape
+    filters, *size, channels = kernel.shape
+    if channels != x.shape[3]:
+        raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit {x.shape[3]} input channels")
     extents = [(n - 1) * s + max(k, s) for n, k, s in zip(x.shape[1:3], size, strides, strict=True)]
     crops = [(c, n - c - out) for c, n, out in zip(crop, extents, op.output.shape[1:3], strict=True)]
     if min(map(min, crops)) < 0:
@@ -47,6 +50,20 @@ def transposed(op: OpView, position: int, strides: Pair, crop: Pair, bias: Tenso
     cropping = [Step("Cropping2D", {"cropping": tuple(crops)})] if any(map(any, crops)) else []
     shape = (*extents, filters)
     return [Step("Conv2DTranspose", config, weights, inputs=(op.op.inputs[position],), shape=shape), *cropping]
+
+
+def _shapes(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    windows = zip(shapes[0][:2], config["kernel_size"], config["strides"], strict=True)
+    return [(*(extent and (extent - 1) * s + max(k, s) for extent, k, s in windows), config["filters"])]
+
+
+def _cropped(config: Mapping[str, Any], shapes: Sequence[Shape]) -> list[Shape]:
+    *extents, channels = shapes[0]
+    for extent, crop in zip(extents, config["cropping"], strict=True):
+        if extent is not None and extent <= sum(crop):
+            raise ValueError(f"of {extent} nothing is left when {crop} are cut off")
+    crops = zip(extents, config["cropping"], strict=True)
+    return [(*(extent and extent - sum(crop) for extent, crop in crops), channels)]
 
 
 def _parts(view: View) -> list[Part]:
@@ -108,6 +125,13 @@ record(
         lambda operands, _: operands[2].size * prod(operands[1].shape[:3]),
         states_size=True,
     ),
-    Layer("Conv2DTranspose", _parts, takes_activation=True, exported_as=("conv2d_transpose", "Kernel"), any_size=True),
+    Layer(
+        "Conv2DTranspose",
+        _parts,
+        takes_activation=True,
+        shapes=_shapes,
+        exported_as=("conv2d_transpose", "Kernel"),
+        any_size=True,
+    ),
 )
-record(Kind("cropping", _emit_cropping), Layer("Cropping2D", _cropping, any_size=True))
+record(Kind("cropping", _emit_cropping), Layer("Cropping2D", _cropping, shapes=_cropped, any_size=True))

@@ -110,6 +110,13 @@ class OpView:
         is_there = position < len(self.op.inputs) and self.op.inputs[position] is not None
         return self.weight(position) if is_there else None
 
+    def bias(self, position: int) -> Tensor | None:
+        """As `optional_weight`: one number for each channel of the result."""
+        bias = self.optional_weight(position)
+        if bias and bias.shape != self.output.shape[-1:]:
+            raise MalformedModel(f"{self.op}: a bias of shape {bias.shape} does not fit {self.output.shape}")
+        return bias
+
     def axis(self, value: int, rank: int) -> int:
         """An axis that may be counted from the end, counted from the front."""
         if not -rank <= value < rank:

@@ -1,6 +1,7 @@
 """What `same` padding comes to: TensorFlow's rule, in either direction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 Pair = tuple[int, int]
 
@@ -24,6 +25,29 @@ def pixels(
         total = max((-(-extent // s) - 1) * s + (k - 1) * d + 1 - extent, 0) if mode == "same" and extent else 0
         pads.append((total // 2, total - total // 2))
     return pads[0], pads[1]
+
+
+def positions(
+    config: Mapping[str, Any], window: str, extents: Sequence[int | None], dilation: Pair = (1, 1)
+) -> tuple[int | None, ...]:
+    """(rows, columns): how many places a window has in a picture.
+
+    Args:
+        config: A layer's settings, with `strides` and `padding`.
+        window: The setting that has the window's extents.
+        extents: Height and width of the picture; what follows is left alone.
+        dilation: As the window.
+
+    Raises:
+        ValueError: The window has no place.
+    """
+    found: list[int | None] = []
+    for extent, k, s, d in zip(extents[:2], config[window], config.get("strides", (1, 1)), dilation, strict=True):
+        covered = 0 if config["padding"] == "same" else (k - 1) * d
+        found.append(extent and -(-(extent - covered) // s))
+        if extent and extent <= covered:
+            raise ValueError(f"a window of {(k - 1) * d + 1} does not fit into {extent}")
+    return tuple(found)
 
 
 def mode_of(
