@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from converter.blueprints.build import blueprint
 from converter.blueprints.specs import Blueprint, LayerSpec
-from converter.errors import MalformedModel, ModelNotFound, OutputNotWritten, UnliteError
+from converter.errors import UnliteError
 from converter.tflite.model import Graph, Model
 from converter.tflite.reader import Source, read
 
@@ -65,11 +65,12 @@ def convert(
     return made
 
 
-def save(model: "keras.Model", path: str | os.PathLike[str], labels: "Labels | None" = None) -> None:
+def save(model: "keras.Model | Blueprint", path: str | os.PathLike[str], labels: "Labels | None" = None) -> None:
     """Write a model as `.keras`, whole or not at all.
 
     Args:
-        model: A `keras.Model`.
+        model: A `keras.Model`; or a `Blueprint`, whose model is written without Keras, which is not even imported: the
+            file is the one that Keras would write.
         path: Where to.
         labels: What its classes are called; default: the model's attribute `labels`, where `load` puts them. Keras's
             own `model.save` does not know them.
@@ -77,19 +78,17 @@ def save(model: "keras.Model", path: str | os.PathLike[str], labels: "Labels | N
     Raises:
         OutputNotWritten: The path has another suffix or cannot be written.
     """
-    from converter.detectors.labels import labels_of, put_into_archive
     from converter.files import check_output, whole_file
 
-    labels = labels or labels_of(model)
     with whole_file(check_output(path)) as whole:
-        try:
-            model.save(whole)
-        except NotImplementedError as error:  # a layer of one's own without `get_config`
-            raise OutputNotWritten(
-                f"the model cannot be saved as .keras: {error}", hint="or use Python: parity.layers, model.save_weights"
-            ) from None
-        if labels:
-            put_into_archive(whole, labels)
+        if isinstance(model, Blueprint):
+            from converter.rebuild.archive import write_archive
+
+            write_archive(model, whole, labels)
+        else:
+            from converter.rebuild.saving import save_model
+
+            save_model(model, whole, labels)
 
 
 def load(path: str | os.PathLike[str]) -> "keras.Model":
@@ -99,19 +98,6 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
         ModelNotFound: There is no such file.
         MalformedModel: It is no `.keras` file, or one that needs other layers.
     """
-    from zipfile import BadZipFile
+    from converter.rebuild.loading import load_model
 
-    from converter.detectors.labels import ATTRIBUTE, read_labels
-    from converter.rebuild.model import import_keras
-
-    path = Path(path)
-    if not path.is_file():
-        raise ModelNotFound(f"no such file: {path}")
-    keras = import_keras()
-    try:
-        model = keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
-        raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None
-    if labels := read_labels(path):
-        setattr(model, ATTRIBUTE, labels)
-    return model
+    return load_model(Path(path))

@@ -32,19 +32,29 @@ def check_output(path: str | os.PathLike[str], suffix: str = SUFFIX) -> Path:
 
 
 @contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Give a place to write to, from which a file can be moved to `path` in one step; in the end it is gone.
+
+    Raises:
+        OutputNotWritten: It cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
+            yield Path(scratch) / path.name
+    except OSError as error:
+        raise OutputNotWritten(f"{path} cannot be written: {error}") from None
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a place beside `path` to write to; what is there in the end becomes `path`, unless something went wrong.
 
     Raises:
         OutputNotWritten: It cannot be written; what was at `path` before is untouched.
     """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
-            whole = Path(scratch) / path.name
-            yield whole
-            whole.replace(path)
-    except OSError as error:
-        raise OutputNotWritten(f"{path} cannot be written: {error}") from None
+    with beside(path) as whole:
+        yield whole
+        whole.replace(path)
 
 
 def write_all(contents: Mapping[Path, bytes]) -> None:

@@ -12,6 +12,7 @@ Importing this package imports neither Keras nor numpy.
 """
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,26 +28,37 @@ __all__ = ["assert_parity", "layers", "verify"]
 
 
 def verify(
-    original: "Source | Model", candidate: Any, *, seeds: int = 8, progress: Callable[[int, int], None] | None = None
+    original: "Source | Model",
+    candidate: Any,
+    *,
+    seeds: int = 8,
+    progress: Callable[[int, int], None] | None = None,
 ) -> "Verification":
     """Run the original in LiteRT and the candidate in Keras on the same inputs, and compare every output.
 
     Args:
         original: A path, the file's bytes, or what `converter.read` returned.
-        candidate: The `keras.Model` that should compute the same.
+        candidate: The `keras.Model` that should compute the same; or a `.keras` file with it, which is loaded while the
+            original is running.
         seeds: Number of seeds; each gives one input in [0, 1] and one in [-1, 1].
         progress: Called with (inputs done, inputs in all).
 
     Raises:
         VerificationImpossible: LiteRT cannot run the original, or the candidate takes other inputs.
+        MalformedModel: The file cannot be loaded.
     """
+    from converter import load
     from converter.tflite.model import Model
     from converter.tflite.reader import read
+    from parity.inputs import seeded_inputs
     from parity.outputs.verification import Truth, verify
-    from parity.runners.runtimes import keras_runner
+    from parity.runners.runtimes import EAGER, keras_runner
 
     model = original if isinstance(original, Model) else read(original)
-    return verify(Truth(model), keras_runner(candidate), seeds, progress)
+    inputs, truth = seeded_inputs(model.graph, seeds), Truth(model)
+    truth.begin(inputs)
+    made = load(candidate) if isinstance(candidate, str | PathLike) else candidate
+    return verify(truth, keras_runner(made, eager=0 if len(inputs) > EAGER else None), seeds, progress)
 
 
 def layers(  # noqa: PLR0913 - settings, by keyword

@@ -1,17 +1,15 @@
 """Blueprint → a functional `keras.Model` whose weights are the file's."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.errors import MissingBackend, ShapeDisagreement
 from converter.extras import how_to_install
 from converter.ops import records
 from converter.ops.forms import Value, Weight
-from converter.tflite.decode import decode
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +18,23 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's garbage collector, around what makes many objects and drops few.
+
+    It would look through all of them again and again: an eighth of what importing TensorFlow takes, and a third of what
+    building or loading a model does.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@uncollected()
 def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
     """Instantiate every layer of a blueprint and give it its weights.
 
@@ -57,6 +72,7 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
     )
 
 
+@uncollected()
 def import_keras() -> Any:
     """Import Keras and its back end, together with our own layers.
 
@@ -102,8 +118,7 @@ def _weights_as_initializers(layer: Any, spec: LayerSpec, plan: Blueprint) -> It
 
 
 def _initializer(weight: Weight, spec: LayerSpec, plan: Blueprint) -> Callable[..., Any]:
-    tensor = plan.graph.tensors[weight.tensor]
-    array = np.asarray(weight.layout.to_keras(decode(tensor)), order="C")
+    tensor, array = plan.graph.tensors[weight.tensor], weight.values(plan.graph)
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         if tuple(shape) != array.shape:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from converter.detectors.labels import Labels, labels_of, put_into_archive
 from converter.errors import OutputNotWritten
 from converter.files import check_output, whole_file
 
@@ -19,6 +20,22 @@ KNOWN = ("keras", "converter")
 _MISSING = re.compile(r"Could not locate (class|function) '([^']+)'")
 _NO_FUNCTION = re.compile(r"'class_name': '(function)', 'config': '([^']+)'")
 _LAMBDA = re.compile(r"Requested the deserialization of [^.]*\blambda|layer is a Python lambda", re.IGNORECASE)
+
+
+def save_model(model: Any, path: Path, labels: Labels | None = None) -> None:
+    """Write a `keras.Model` as `.keras`; see `converter.save`.
+
+    Raises:
+        OutputNotWritten: It has a layer that cannot be saved.
+    """
+    try:
+        model.save(path)
+    except NotImplementedError as error:  # a layer of one's own without `get_config`
+        raise OutputNotWritten(
+            f"the model cannot be saved as .keras: {error}", hint="or use Python: parity.layers, model.save_weights"
+        ) from None
+    if known := labels or labels_of(model):
+        put_into_archive(path, known)
 
 
 def save_weights(model: Any, path: Path) -> None:

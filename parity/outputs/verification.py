@@ -1,10 +1,11 @@
 """Is it the same? Outputs only, on seeded inputs: a Keras model against its file, and ONNX Runtime against Keras."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from converter.errors import VerificationImpossible
 from converter.tflite.model import Model
 from parity.inputs import RANGES, seeded_inputs
 from parity.outputs.compare import Comparison, Verdict, compare, extra
-from parity.runners.reference import Reference
+from parity.runners.reference import Reference, nudged
 from parity.runners.runtimes import Array, OnnxRuntime, Run
 
+Result = TypeVar("Result")
 # Inputs that are run together in the end. Rounding differs in a batch, mixing it up differs by far more.
 BATCH = 2
 BATCH_TOLERANCE = 1e-3
@@ -56,22 +58,47 @@ class Verification:
 class Truth:
     """A file as `Reference` runs it: what any number of candidates are compared with. No input is run twice.
 
+    It runs on a thread of its own: LiteRT holds no lock of Python's while it computes, so that a second core runs the
+    original while the first one is busy with the candidate.
+
     Attributes:
         names: The outputs'.
     """
 
     def __init__(self, model: Model) -> None:
         reference = Reference(model)
-        self.model, self.notes, self.nudged = model, tuple(reference.notes), reference.nudged
-        self.plain, self.xnnpack = remembering(reference.plain), remembering(reference.xnnpack)
+        self.model, self.notes = model, tuple(reference.notes)
         self.names = [model.graph.tensors[index].name for index in model.graph.outputs]
+        self._pool = ThreadPoolExecutor(1)  # one for both: an interpreter runs one input at a time
+        self._kernels = [self._started(run) for run in (reference.plain, reference.xnnpack)]
+
+    def _started(self, run: Run) -> Callable[[Sequence[Array]], Future[list[Array]]]:
+        return remembering(lambda inputs: self._pool.submit(run, inputs))
+
+    def begin(self, inputs: Sequence[Sequence[Array]]) -> None:
+        """Begin to run it on these, with both kernel sets; does not wait."""
+        for values in inputs:
+            for start in self._kernels:
+                start(values)
+
+    def plain(self, inputs: Sequence[Array]) -> list[Array]:
+        """See `Reference.plain`."""
+        return self._kernels[0](inputs).result()
+
+    def xnnpack(self, inputs: Sequence[Array]) -> list[Array]:
+        """See `Reference.xnnpack`."""
+        return self._kernels[1](inputs).result()
+
+    def nudged(self, inputs: Sequence[Array]) -> list[Array]:
+        """See `Reference.nudged`."""
+        return self.plain(nudged(inputs))
 
 
-def remembering(run: Run) -> Run:
+def remembering(run: Callable[[Sequence[Array]], Result]) -> Callable[[Sequence[Array]], Result]:
     """The same run; for inputs that it has seen it gives what it gave then."""
-    seen: dict[bytes, list[Array]] = {}
+    seen: dict[bytes, Result] = {}
 
-    def remembered(inputs: Sequence[Array]) -> list[Array]:
+    def remembered(inputs: Sequence[Array]) -> Result:
         key = sha256(b"".join(array.tobytes() for array in inputs)).digest()
         if key not in seen:
             seen[key] = run(inputs)
@@ -85,6 +112,7 @@ def verify(truth: Truth, run: Run, seeds: int, progress: Callable[[int, int], No
     if seeds < 1:
         raise ValueError(f"seeds is {seeds}; nothing would be compared")
     inputs, known = seeded_inputs(truth.model.graph, seeds), (truth.plain, truth.xnnpack)
+    truth.begin(inputs)
     comparisons = agreement(truth.names, inputs, run, known, otherwise=truth.nudged, progress=progress)
     return Verification(comparisons, len(inputs), truth.notes)
 
@@ -117,9 +145,9 @@ def agreement(  # noqa: PLR0913 - settings, by keyword
     right: list[list[list[Array]]] = [[] for _ in known]
     # One at a time, as LiteRT runs them: back ends choose other kernels, and round otherwise, for other batches.
     for done, values in enumerate(inputs, start=1):
+        made.append(_run_candidate(run, values))
         for outputs, known_run in zip(right, known, strict=True):
             outputs.append(known_run(values))
-        made.append(_run_candidate(run, values))
         if progress:
             progress(done, len(inputs))
     together = _run_candidate(run, [np.concatenate(values) for values in zip(*inputs[:BATCH], strict=True)])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import converter
 import parity
 from converter.detectors.labels import own_labels
-from converter.files import check_output
+from converter.files import beside, check_output
+from converter.rebuild.archive import write_archive
 from unlite.commands.frame import JSON, KERAS_OUTPUT, MODEL, NO_VERIFY, Result, Verb, counted, find, working
 
 if TYPE_CHECKING:
@@ -29,19 +30,24 @@ def run(arguments: argparse.Namespace) -> Result:
 
 
 def convert(source: str, output: Path, *, verify: bool = True) -> Result:
-    """Convert a file, or a known model, and write what it becomes if it agrees or is not to be compared."""
+    """Convert a file, or a known model, and keep what it becomes if it agrees or is not to be compared.
+
+    What is compared is the file itself, loaded as whoever uses it will load it.
+    """
     check_output(output)
     original = converter.read(find(source))
-    plan = converter.blueprint(original.graph, original.name)  # what cannot be is said before Keras is imported
-    with working() as progress:
-        model = converter.convert(plan, progress=counted("building layer", progress))
-        say = counted("verifying, input", progress)
-        verification = parity.verify(original, model, progress=say) if verify else None
+    plan = converter.blueprint(original.graph, original.name)
+    with working("writing") as progress, beside(output) as whole:
+        write_archive(plan, whole, own_labels(original))
+        if verify:
+            progress("importing Keras")
+        verification = (
+            parity.verify(original, whole, progress=counted("verifying, input", progress)) if verify else None
+        )
         agrees = verification is None or verification.ok
         if agrees:
-            progress(f"saving {output}")
-            converter.save(model, output, own_labels(original))
-        layers, parameters = len(model.layers), model.count_params()
+            whole.replace(output)
+    layers, parameters = len(plan.inputs) + len(plan.specs), sum(tensor.size for _, _, tensor, _ in plan.weights())
 
     def show(console: "Console") -> None:
         from parity.report.text import print_verification

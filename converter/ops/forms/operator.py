@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converter.errors import MalformedModel, UnsupportedOp
 from converter.ops import records
 from converter.ops.forms.layouts import Layout
 from converter.ops.forms.padding import Pair, pixels
 from converter.tflite.model import Graph, Op, Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What a window's extents are called among an operator's options, (height, width); written as they are read.
 PAIRS = {
@@ -31,6 +34,14 @@ class Weight:
     tensor: int
     layout: Layout
     trainable: bool = True
+
+    def values(self, graph: Graph) -> "NDArray[Any]":
+        """The constant in Keras's axis order and C order: a view on the file where that is how it is stored."""
+        import numpy as np
+
+        from converter.tflite.decode import decode
+
+        return np.asarray(self.layout.to_keras(decode(graph.tensors[self.tensor])), order="C")
 
 
 @dataclass(frozen=True, slots=True)
