@@ -40,7 +40,7 @@ def write_archive(plan: Blueprint, path: Path, labels: Labels | None = None) -> 
         OSError: It cannot be written.
     """
     calls = in_order(plan)
-    version, known = _settings()
+    version, known = settings_of_installed()
     about: dict[str, Any] = {"keras_version": version, "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
     about |= {KEY: labels.as_dict()} if labels else {}
     weights = path.with_name(WEIGHTS)
@@ -160,7 +160,7 @@ def _write_weights(plan: Blueprint, calls: list[Call], path: Path) -> None:
 
 
 @cache
-def _settings() -> tuple[str, dict[str, Any]]:
+def settings_of_installed() -> tuple[str, dict[str, Any]]:
     """The version of Keras that is installed, and what it writes of every layer."""
     formats = json.loads(resources.files("converter.rebuild").joinpath("keras_layers.json").read_text())
     try:

@@ -13,7 +13,7 @@ from converter.errors import VerificationImpossible
 from converter.tflite.model import Model
 from parity.inputs import RANGES, seeded_inputs
 from parity.outputs.compare import Comparison, Verdict, compare, extra
-from parity.runners.reference import Reference, nudged
+from parity.runners.reference import Reference
 from parity.runners.runtimes import Array, OnnxRuntime, Run
 
 Result = TypeVar("Result")
@@ -67,7 +67,7 @@ class Truth:
 
     def __init__(self, model: Model) -> None:
         reference = Reference(model)
-        self.model, self.notes = model, tuple(reference.notes)
+        self.model, self.notes, self._nudged = model, tuple(reference.notes), reference.nudged
         self.names = [model.graph.tensors[index].name for index in model.graph.outputs]
         self._pool = ThreadPoolExecutor(1)  # one for both: an interpreter runs one input at a time
         self._kernels = [self._started(run) for run in (reference.plain, reference.xnnpack)]
@@ -91,7 +91,7 @@ class Truth:
 
     def nudged(self, inputs: Sequence[Array]) -> list[Array]:
         """See `Reference.nudged`."""
-        return self.plain(nudged(inputs))
+        return self._pool.submit(self._nudged, inputs).result()
 
 
 def remembering(run: Callable[[Sequence[Array]], Result]) -> Callable[[Sequence[Array]], Result]:

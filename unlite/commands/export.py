@@ -161,7 +161,7 @@ def _compare(files: "Exported", model: Any, arguments: argparse.Namespace, progr
     from parity.runners.runtimes import keras_runner
 
     files.check_comparable()
-    truth, candidate = Truth(files.exact), remembering(keras_runner(model))
+    truth, candidate = Truth(files.exact), remembering(keras_runner(model, eager=0))
     verification = verify(truth, candidate, SEEDS, counted("verifying, input", progress))
     if verification.ok and arguments.onnx:
         say = counted("verifying in ONNX Runtime, input", progress)

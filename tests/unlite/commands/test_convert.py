@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ import converter
 import parity
 from tests.tools.commands import check_refused, document, left_behind, output, process
 from tests.tools.files import odd, quantized, two
-from tests.tools.lazy import keras
 
 pytestmark = pytest.mark.one_setting
 
@@ -46,15 +46,21 @@ def test_back_end_that_does_not_exist() -> None:
     assert left_behind() == set()
 
 
+def test_without_verifying_no_back_end_is_needed() -> None:
+    done = process("convert", "file.tflite", "--no-verify", KERAS_BACKEND="foo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert left_behind() == {"file.keras"}
+    assert parity.verify("file.tflite", "file.keras").ok
+
+
 def test_disk_that_fills_up_leaves_the_old_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save(_: Any, path: Path) -> None:
-        path.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
+    def write(_: ZipFile, path: Path, *__: Any) -> None:
+        raise OSError(28, "No space left on device", str(path))
 
     Path("out.keras").write_bytes(b"old")
-    monkeypatch.setattr(keras.Model, "save", save)
+    monkeypatch.setattr(ZipFile, "write", write)
     arguments = ("convert", "file.tflite", "-o", "out.keras", "--no-verify")
     check_refused(capsys, *arguments, message="out.keras cannot be written: [Errno 28] No space left")
     assert Path("out.keras").read_bytes() == b"old"
@@ -64,17 +70,19 @@ def test_disk_that_fills_up_leaves_the_old_file(
 def test_model_that_does_not_agree(
     as_json: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = converter.convert
+    right = converter.load
 
-    def wrong(*arguments: Any, **options: Any) -> Any:
-        model = right(*arguments, **options)
+    def wrong(path: Path) -> Any:
+        model = right(path)
         layer = model.get_layer("end")
         layer.bias.assign(layer.bias + np.array([0, 1e-3], np.float32))
         return model
 
-    monkeypatch.setattr(converter, "convert", wrong)
+    monkeypatch.setattr(converter, "load", wrong)
+    Path("file.keras").write_bytes(b"old")
     if not as_json:
         output(capsys, "convert", "file.tflite", says="NOT the same as the original", exit_code=1)
+        assert Path("file.keras").read_bytes() == b"old"
         return
     verification = document(capsys, "convert", "file.tflite", exit_code=1)["verification"]
     assert (verification["ok"], verification["outputs"][0]["verdict"]) == (False, "differs")
