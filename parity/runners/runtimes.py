@@ -1,7 +1,9 @@
 """Ways to run a model: `.tflite` files in LiteRT, Keras models in their own back end, ONNX models in ONNX Runtime."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -115,6 +117,28 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+@contextmanager
+def without_remapping() -> Iterator[None]:
+    """Without a pass of TensorFlow's that fuses layers for oneDNN; on other back ends nothing changes.
+
+    With it, running converted detectors in a graph ends the process: segmentation fault in TensorFlow 2.21 on a
+    processor with AVX-512.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    before = tf.config.optimizer.get_experimental_options().get("remapping", True)
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"remapping": before})
+
+
 def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which TensorFlow compiles when it is first called, for any batch."""
     import keras
@@ -124,13 +148,15 @@ def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf
 
     graphs: list[Callable[..., Any]] = []
+    lock = Lock()  # the optimizer's settings are the process's
 
     def run(inputs: list[Array]) -> Any:
-        if not graphs:
-            signature = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in inputs]
-            with uncollected():
-                graphs.append(tf.function(function).get_concrete_function(signature))
-        return graphs[0]([tf.constant(array) for array in inputs])
+        with lock, without_remapping():
+            if not graphs:
+                signature = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in inputs]
+                with uncollected():
+                    graphs.append(tf.function(function).get_concrete_function(signature))
+            return graphs[0]([tf.constant(array) for array in inputs])
 
     return run
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from parity.runners.runtimes import without_remapping
+
 
 @contextmanager
 def on_devices(head: Any, batch: int) -> Iterator[Any]:
@@ -20,7 +22,7 @@ def on_devices(head: Any, batch: int) -> Iterator[Any]:
     Yields:
         What to compile and train: the model itself where there is one device; otherwise a copy of it.
     """
-    with _without_remapping(), _everywhere(head, batch) as copy:
+    with without_remapping(), _everywhere(head, batch) as copy:
         yield copy
 
 
@@ -68,25 +70,3 @@ def _scope(names: list[str]) -> AbstractContextManager[Any]:
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy(names).scope()  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _without_remapping() -> Iterator[None]:
-    """Without a pass of TensorFlow that fuses layers for oneDNN.
-
-    With it, evaluating a converted palm detector in a graph ends the process: segmentation fault in TensorFlow 2.21 on
-    a processor with AVX-512.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    before = tf.config.optimizer.get_experimental_options().get("remapping", True)
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"remapping": before})
