@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import UnliteError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 # Called with what is being done.
-Progress = Callable[[str], None]
+Progress = Callable[["RenderableType"], None]
+# Where no line can be replaced by the next one, one is printed in so many seconds.
+SELDOM = 10.0
 
 MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
 OVERRIDES: dict[str, Any] = {"type": Path, "metavar": "FILE.toml", "help": "which layers belong together, by hand"}
@@ -64,7 +67,7 @@ class Verb:
 
 @contextmanager
 def working(what: str = "importing Keras") -> Iterator[Progress]:
-    """Around long work: a line says what is being done.
+    """Around long work: a line says what is being done; where stderr is no terminal, a line now and then.
 
     What TensorFlow's and LiteRT's C++ code writes to stderr is kept back, and shown only if something breaks. Our own
     messages, and Python's `sys.stderr`, go to the real one.
@@ -79,8 +82,9 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:
-            with make_console(visible).status(what) as status:
-                yield status.update
+            console = make_console(visible)
+            with console.status(what) as status:
+                yield status.update if console.is_interactive else seldom(console.print)
         except UnliteError:
             raise
         except Exception:
@@ -92,6 +96,19 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
             os.dup2(visible.fileno(), 2)
             sys.stderr = python_stderr
             visible.close()
+
+
+def seldom(say: Progress, every: float = SELDOM, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Progress of which little is said, and nothing of what is over soon."""
+    due = clock() + every
+
+    def progress(what: "RenderableType") -> None:
+        nonlocal due
+        if clock() >= due:
+            say(what)
+            due = clock() + every
+
+    return progress
 
 
 def counted(what: str, progress: Progress) -> Callable[[int, int], None]:

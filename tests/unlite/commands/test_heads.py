@@ -8,7 +8,7 @@ import pytest
 
 from tests.tools.commands import check_refused, document, output, run
 from unlite.cost import measure as heads
-from unlite.cost.latency import Contender, Timings
+from unlite.cost.latency import FEWEST, Contender, Timings
 from unlite.training.drawn.sets import Drawn, drawn_set
 
 pytestmark = pytest.mark.one_setting
@@ -44,7 +44,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     expected = [(design, classes) for design in ("joint", "two_stage") for classes in (1, 3)]
     assert [(row["design"], row["classes"]) for row in made["measured"]] == expected
     assert all(row["total_seconds"]["median"] > row["model_seconds"]["lower_quartile"] for row in made["measured"])
-    assert made["runtimes"]["litert"]["rounds"] == 7
+    assert made["runtimes"]["litert"]["rounds"] == FEWEST
 
 
 @pytest.mark.usefixtures("told")

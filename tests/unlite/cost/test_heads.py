@@ -126,10 +126,12 @@ def test_recommends_the_fastest_with_the_most_classes(monkeypatch: pytest.Monkey
 
 
 def test_of_designs_that_are_as_fast_the_simplest(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(
-        monkeypatch, {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
-    )
+    times = {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
+    found = measured(monkeypatch, times)
     assert found.best.design == "joint"
+    assert "joint and gated are as fast, within 1%; joint is the simplest." in found.recommendation
+    assert found.as_dict()["recommended"]["as_fast"] == ["gated"]
+    assert measured(monkeypatch, times | {"joint 3": 12.2}).best.design == "gated"
 
 
 def test_a_second_stage_is_said_to_run_for_each_detection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +171,7 @@ def test_budget(budget: float, is_met: bool, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_one_number_of_classes_has_no_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, {}, designs=("joint",), classes=(7,))
-    assert found.per_class("joint") is None
+    assert found.per_class == {"litert": {}}
     assert "each further class" not in found.recommendation
     assert "costs nothing that can be measured" in measured(monkeypatch, {}).recommendation
 
