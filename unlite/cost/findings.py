@@ -50,11 +50,7 @@ class Findings:
 def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: Timings, bench: Bench) -> Measured:
     """What the timings of one run say of one variant."""
     fewest = next(each for each in variants if each.design == variant.design)
-    rivals = [each for each in variants if each.classes == variant.classes]
-    fastest = min(rivals, key=lambda each: median(timings.ratios(each.run, ["detector"])))
-    # So that with so little chance any of them is taken for slower that is the fastest in truth. Source: Gupta, On Some
-    # Multiple Decision (Selection and Ranking) Rules, 1965.
-    behind = timings.ratio(variant.run, fastest.run, CHANCE / max(len(rivals) - 1, 1))
+    behind = _behind(variant, variants, timings)
     detector, *second = variant.networks
     stages = {
         "preprocessing": timings.of("preprocessing"),
@@ -80,6 +76,18 @@ def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: 
         cost=costs.networks,
         expected=costs.expected,
     )
+
+
+def _behind(variant: Variant, variants: Sequence[Variant], timings: Timings) -> Spread:
+    """What it takes as a multiple of the fastest with as many classes.
+
+    Whichever is the fastest in truth is taken for slower with no more than the usual chance, over all comparisons: each
+    is allowed its part of it. Source: Gupta, On Some Multiple Decision (Selection and Ranking) Rules, Technometrics 7,
+    1965.
+    """
+    rivals = [each for each in variants if each.classes == variant.classes]
+    fastest = min(rivals, key=lambda each: median(timings.ratios(each.run, ["detector"])))
+    return timings.ratio(variant.run, fastest.run, CHANCE / max(len(rivals) - 1, 1))
 
 
 def per_class(variants: Sequence[Variant], timings: Timings) -> Iterator[tuple[str, Spread]]:

@@ -184,12 +184,12 @@ class Heads:
         names = _listed([row.design for row in self.as_fast])
         needed = [row.seconds_to_tell for row in self.as_fast if row.seconds_to_tell is not None]
         if not needed:
-            yield f"{names} are as fast, within {AS_FAST:.0%}; {best.design} is the simplest."
+            yield f"{names} are as fast, within {100 * AS_FAST:.0f} %; {best.design} is the simplest."
             return
+        little = f"less than {100 * AS_FAST:.0f} % is between them"
         yield (
             f"Which of {names} is the fastest, {self.rounds[self.runtime]} rounds cannot tell; {best.design} is the "
-            f"simplest. {_duration(max(needed))} of measuring would tell, or show that less than {AS_FAST:.0%} is "
-            "between them."
+            f"simplest. {_duration(max(needed))} of measuring would tell, or show that {little}."
         )
 
     def _scaling(self) -> Iterator[str]:

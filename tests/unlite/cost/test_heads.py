@@ -129,7 +129,7 @@ def test_of_designs_that_are_as_fast_the_simplest(monkeypatch: pytest.MonkeyPatc
     times = {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
     found = measured(monkeypatch, times)
     assert found.best.design == "joint"
-    assert "joint and gated are as fast, within 1%; joint is the simplest." in found.recommendation
+    assert "joint and gated are as fast, within 1 %; joint is the simplest." in found.recommendation
     assert found.as_dict()["recommended"]["as_fast"] == ["gated"]
     assert measured(monkeypatch, times | {"joint 3": 12.2}).best.design == "gated"
 
