@@ -84,7 +84,7 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
         try:
             console = make_console(visible)
             with console.status(what) as status:
-                yield status.update if console.is_interactive else seldom(console.print)
+                yield status.update if console.is_interactive else seldom(console.print, SELDOM)
         except UnliteError:
             raise
         except Exception:
@@ -98,7 +98,7 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
             visible.close()
 
 
-def seldom(say: Progress, every: float = SELDOM, clock: Callable[[], float] = time.monotonic) -> Progress:
+def seldom(say: Progress, every: float, clock: Callable[[], float] = time.monotonic) -> Progress:
     """Progress of which little is said, and nothing of what is over soon."""
     due = clock() + every
 

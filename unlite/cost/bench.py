@@ -168,12 +168,13 @@ class Bench:
         models: Mapping[Design, Any] = NO_MODELS,
     ) -> Iterator[Variant]:
         """All designs with all numbers of classes; `models` has those that are built already."""
+        whole = self.unchanged.model
         for design in designs:
             is_second = design == TWO_STAGE
             for count in classes:
                 progress(f"building {design}, {count} classes")
                 built = models.get(design)
-                model = built or replace_classes(self.unchanged.model, count, design, detector=self.detector)
+                model = built or replace_classes(whole, count, design, detector=self.detector, share=True)
                 source, example = (None, [self.region(model)]) if is_second else (self.original, self.unchanged.example)
                 yield Variant(design, count, Subject(model, cache(partial(write, source, model)), example))
 

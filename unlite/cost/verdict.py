@@ -161,6 +161,12 @@ class Heads:
         return self.as_fast[0]
 
     @property
+    def seconds_to_tell(self) -> float | None:
+        """About how long to measure to tell whether it is slower than the fastest of them, or which that is."""
+        needed = [row.seconds_to_tell for row in self.as_fast if row.seconds_to_tell is not None]
+        return self.best.seconds_to_tell or max(needed, default=None)
+
+    @property
     def is_met(self) -> bool:
         """Whether the recommended design stays within the budget."""
         return self.budget is None or self.best.total.median <= self.budget
@@ -181,15 +187,13 @@ class Heads:
         best, *others = self.as_fast
         if not others:
             return
-        names = _listed([row.design for row in self.as_fast])
-        needed = [row.seconds_to_tell for row in self.as_fast if row.seconds_to_tell is not None]
-        if not needed:
-            yield f"{names} are as fast, within {100 * AS_FAST:.0f} %; {best.design} is the simplest."
+        names, little = _listed([row.design for row in self.as_fast]), f"{100 * AS_FAST:.0f} %"
+        if self.seconds_to_tell is None:
+            yield f"{names} are as fast, within {little}; {best.design} is the simplest."
             return
-        little = f"less than {100 * AS_FAST:.0f} % is between them"
         yield (
             f"Which of {names} is the fastest, {self.rounds[self.runtime]} rounds cannot tell; {best.design} is the "
-            f"simplest. {_duration(max(needed))} of measuring would tell, or show that {little}."
+            f"simplest. {_duration(self.seconds_to_tell)} would tell, or show that less than {little} is between them."
         )
 
     def _scaling(self) -> Iterator[str]:
@@ -246,6 +250,7 @@ class Heads:
                 "classes": self.best.classes,
                 "runtime": self.runtime,
                 "as_fast": [row.design for row in self.as_fast if row is not self.best],
+                "seconds_to_tell": self.seconds_to_tell,
             },
             "recommendation": self.recommendation,
             "budget_seconds": self.budget,
@@ -279,5 +284,5 @@ def _listed(names: Sequence[str]) -> str:
 def _duration(seconds: float) -> str:
     """Rounded up to what people ask for."""
     if seconds > DURATIONS[-1]:
-        return "More than an hour"
-    return f"About {next(each for each in DURATIONS if each >= seconds)} s"
+        return "More than an hour of measuring on a machine as busy as this"
+    return f"About {next(each for each in DURATIONS if each >= seconds)} s of measuring"

@@ -1,7 +1,7 @@
 """Which designs are as fast, on made-up rounds of a machine with drift, bursts and heavy tails."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,3 +135,27 @@ def test_less_than_anybody_notices() -> None:
     assert found.best.design == "joint"
     assert all(row.behind.at_most < 1 + AS_FAST and row.seconds_to_tell is None for row in found.measured)
     assert "joint and gated are as fast, within 1 %; joint is the simplest." in found.recommendation
+
+
+def test_what_is_said_of_ties() -> None:
+    found = heads({"joint": 9.2, "gated": 8.7, "tower": 40.0}, BUSY, 1)
+    assert [row.design for row in found.as_fast] == ["joint", "gated"]
+    joint = found.rows("litert", "joint")[0]
+    assert found.seconds_to_tell == joint.seconds_to_tell
+    said = found.as_dict()
+    assert said["recommended"]["as_fast"] == ["gated"]
+    assert said["recommended"]["seconds_to_tell"] == joint.seconds_to_tell
+    assert [row["as_fast"] for row in said["measured"]] == [True, True, False]
+    bounds = said["measured"][0]["times_fastest"]
+    assert bounds["median_at_least"] < 1 < bounds["median"] < bounds["median_at_most"]
+    assert said["measured"][2]["times_fastest"]["median_at_least"] > 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(9, "About 10 s "), (31, "About 60 s "), (3600, "About 3600 s "), (3601, "More than an hour ")],
+)
+def test_durations_that_people_ask_for(seconds: float, said: str) -> None:
+    found = heads({"joint": 8.7, "gated": 8.7}, BUSY, 0)
+    row = replace(found.best, seconds_to_tell=seconds)
+    assert f"is the simplest. {said}of measuring" in replace(found, measured=(row, *found.measured[1:])).recommendation

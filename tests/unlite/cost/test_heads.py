@@ -25,7 +25,7 @@ from unlite.cost import bench as heads_bench
 from unlite.cost import measure as heads
 from unlite.cost import runtimes
 from unlite.cost import verdict as heads_verdict
-from unlite.cost.latency import Contender, Timings
+from unlite.cost.latency import FEWEST, Contender, Timings
 from unlite.cost.plot import write_plot
 from unlite.cost.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from unlite.cost.verdict import Heads
@@ -174,6 +174,42 @@ def test_one_number_of_classes_has_no_slope(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.per_class == {"litert": {}}
     assert "each further class" not in found.recommendation
     assert "costs nothing that can be measured" in measured(monkeypatch, {}).recommendation
+
+
+def test_what_is_known_is_told_while_it_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first rounds on that say anything; then seldom, for a judgement takes time too."""
+    rounds, told, known = iter(range(1, ROUNDS + 1)), list[str](), list[tuple[int, Heads]]()
+
+    def interleave(contenders: Mapping[str, Contender], *, progress: Any, **_: Any) -> Timings:
+        for done in rounds:
+            timings = Timings(dict.fromkeys(contenders, (2 * MS,) * done))
+            progress(timings, ROUNDS)
+        return timings
+
+    monkeypatch.setattr(heads, "interleave", interleave)
+    monkeypatch.setattr(heads_bench.Bench, "of", lambda *_: bench())
+    idle = {"litert": Runtime("nothing runs", lambda _: lambda _: [])}
+    settings: dict[str, Any] = {"designs": ("joint", "two_stage"), "classes": (1, 3), "runtimes": idle}
+    final = heads.measure(
+        original(FACE),
+        **settings,
+        progress=told.append,
+        watch=lambda heads: known.append((heads.rounds["litert"], heads)),
+    )
+    assert [done for done, _ in known] == [FEWEST]  # all others came in the same second
+    assert known[0][1].best.design == final.best.design == "joint"
+    assert final.rounds == {"litert": ROUNDS}
+    assert told[0] == "building joint, 1 classes"
+    assert all(" left" in line for line in told[1:4])
+    assert f"litert: round {ROUNDS} of {ROUNDS}, about 0 s left" == told[-1]
+
+
+def test_a_slope_that_may_be_noise_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(monkeypatch, {"joint 3": 11.0}, designs=("joint",))
+    assert "each further class costs 0.5000 ms" in found.recommendation
+    slope = replace(found.per_class["litert"]["joint"], at_least=-1e-9)
+    doubtful = replace(found, per_class={"litert": {"joint": slope}})
+    assert "costs nothing that can be measured" in doubtful.recommendation
 
 
 def test_plot_is_the_same_again_and_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
