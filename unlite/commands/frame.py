@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Progress = Callable[["RenderableType"], None]
 # Where no line can be replaced by the next one, one is printed in so many seconds.
 SELDOM = 10.0
+# Times a second that a line in a terminal is drawn: drawing takes time from what is measured.
+OFTEN = 4.0
 
 MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
 OVERRIDES: dict[str, Any] = {"type": Path, "metavar": "FILE.toml", "help": "which layers belong together, by hand"}
@@ -83,7 +85,7 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
         os.dup2(log.fileno(), 2)
         try:
             console = make_console(visible)
-            with console.status(what) as status:
+            with console.status(what, refresh_per_second=OFTEN) as status:
                 yield status.update if console.is_interactive else seldom(console.print, SELDOM)
         except UnliteError:
             raise

@@ -11,7 +11,7 @@ import converter
 from converter.errors import BadInput
 from converter.extras import check_extra
 from converter.files import check_output
-from unlite.commands.frame import DETECTOR, JSON, MODEL, Progress, Result, Verb, find, working
+from unlite.commands.frame import DETECTOR, JSON, MODEL, OFTEN, Progress, Result, Verb, find, seldom, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CLASSES = "1,2,7,20,91"
 COLUMNS = ("design", "#classes", "#network", "#spread", "#× unchanged", "#expected", "#× fewest", "#heads", "#decoding")
+# What stands beside the table in a terminal: something that moves, and a space.
+INDENT = 2
 WORTH = ("#mAP@0.5", "#accuracy")
 SPELLED = "milliseconds, median of {} rounds; ×: ratios within each round; expected: by multiply-adds or bytes"
 SPELLED += "; ~0: too little to be told from nothing"
@@ -80,7 +82,7 @@ def run(arguments: argparse.Namespace) -> Result:
         models = {design: each.model for design, each in tuned.items()}
         if tuned:
             classes = (len(next(iter(tuned.values())).dataset.labels),)
-        view = View(progress, tuned)
+        view = View(seldom(progress, 1 / OFTEN), tuned)
         watch = view.watch if is_watched(arguments) else None
         heads = measuring(original, classes=classes, models=models, progress=view.say, watch=watch)
         outcome = Outcome(heads, tuned)
@@ -208,18 +210,27 @@ class View:
 
     show: Progress
     tuned: "dict[Design, Finetuned]"
-    known: "tuple[RenderableType, ...]" = ()
+    known: "RenderableType" = ""
 
     def say(self, what: str) -> None:
         """What is being done."""
         from rich.console import Group
 
-        self.show(Group(what, *self.known) if self.known else what)
+        self.show(Group(what, self.known) if self.known else what)
 
     def watch(self, heads: "Heads") -> None:
         """What is known of the runtime that is measured."""
-        last = list(heads.unchanged)[-1]
-        self.known = (*measured(Outcome(heads, self.tuned), last), heads.recommendation)
+        from rich.console import Group
+        from rich.segment import Segments
+
+        from parity.report.text import make_console
+
+        parts = measured(Outcome(heads, self.tuned), list(heads.unchanged)[-1])
+        console = make_console(sys.stderr)
+        # Laid out once: it is drawn anew several times a second, and laying it out takes long enough to disturb what is
+        # measured meanwhile (77 ms for 25 rows, and then 4 ms for drawing).
+        narrowed = console.options.update_width(console.width - INDENT)
+        self.known = Segments(console.render(Group(*parts, heads.recommendation), narrowed))
 
 
 def cells(row: "Measured") -> list[str]:
