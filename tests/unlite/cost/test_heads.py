@@ -176,8 +176,11 @@ def test_one_number_of_classes_has_no_slope(monkeypatch: pytest.MonkeyPatch) -> 
     assert "costs nothing that can be measured" in measured(monkeypatch, {}).recommendation
 
 
-def test_what_is_known_is_told_while_it_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first rounds on that say anything; then seldom, for a judgement takes time too."""
+@pytest.mark.parametrize(("every", "share", "rounds_known"), [(1e9, 0, [FEWEST]), (0, 0, range(FEWEST, ROUNDS + 1))])
+def test_what_is_known_is_told_while_it_is_measured(
+    every: float, share: float, rounds_known: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first rounds on that say anything; then no more often than is set, for a judgement takes time too."""
     rounds, told, known = iter(range(1, ROUNDS + 1)), list[str](), list[tuple[int, Heads]]()
 
     def interleave(contenders: Mapping[str, Contender], *, progress: Any, **_: Any) -> Timings:
@@ -188,6 +191,8 @@ def test_what_is_known_is_told_while_it_is_measured(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(heads, "interleave", interleave)
     monkeypatch.setattr(heads_bench.Bench, "of", lambda *_: bench())
+    monkeypatch.setattr(heads, "SHOWN_EVERY", every)
+    monkeypatch.setattr(heads, "SHARE", share)
     idle = {"litert": Runtime("nothing runs", lambda _: lambda _: [])}
     settings: dict[str, Any] = {"designs": ("joint", "two_stage"), "classes": (1, 3), "runtimes": idle}
     final = heads.measure(
@@ -196,7 +201,7 @@ def test_what_is_known_is_told_while_it_is_measured(monkeypatch: pytest.MonkeyPa
         progress=told.append,
         watch=lambda heads: known.append((heads.rounds["litert"], heads)),
     )
-    assert [done for done, _ in known] == [FEWEST]  # all others came in the same second
+    assert [done for done, _ in known] == list(rounds_known)
     assert known[0][1].best.design == final.best.design == "joint"
     assert final.rounds == {"litert": ROUNDS}
     assert told[0] == "building joint, 1 classes"
