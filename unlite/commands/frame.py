@@ -68,11 +68,15 @@ class Verb:
 
 
 @contextmanager
-def working(what: str = "importing Keras") -> Iterator[Progress]:
-    """Around long work: a line says what is being done; where stderr is no terminal, a line now and then.
+def working(what: str = "importing Keras", *, takes_minutes: bool = False) -> Iterator[Progress]:
+    """Around long work: in a terminal a line says what is being done.
 
     What TensorFlow's and LiteRT's C++ code writes to stderr is kept back, and shown only if something breaks. Our own
     messages, and Python's `sys.stderr`, go to the real one.
+
+    Args:
+        what: Is being done first.
+        takes_minutes: Whether elsewhere than in a terminal a line is printed now and then.
 
     Yields:
         What to call with what is being done.
@@ -86,7 +90,8 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
         try:
             console = make_console(visible)
             with console.status(what, refresh_per_second=OFTEN) as status:
-                yield status.update if console.is_interactive else seldom(console.print, SELDOM)
+                is_told = takes_minutes and not console.is_interactive
+                yield seldom(console.print, SELDOM) if is_told else status.update
         except UnliteError:
             raise
         except Exception:

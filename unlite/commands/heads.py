@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> Result:
     training = _training(arguments, designs) if arguments.data else None
     classes = parse_classes(arguments.classes or CLASSES)
     original = converter.read(find(arguments.model))
-    with working() as progress:
+    with working(takes_minutes=True) as progress:
         tuned = training(original, progress=progress) if training else {}
         models = {design: each.model for design, each in tuned.items()}
         if tuned:

@@ -16,13 +16,14 @@ def test_seldom_says_little_and_nothing_of_what_is_over_soon() -> None:
     assert told == ["at 10", "at 25", "at 35"]
 
 
-def test_lines_go_to_stderr_where_it_is_no_terminal() -> None:
-    code = """
+@pytest.mark.parametrize(("takes_minutes", "said"), [(True, "half\n"), (False, "")])
+def test_lines_go_to_stderr_where_it_is_no_terminal(takes_minutes: bool, said: str) -> None:  # noqa: FBT001
+    code = f"""
 from unlite.commands import frame
 frame.SELDOM = 0
-with frame.working() as progress:
+with frame.working(takes_minutes={takes_minutes}) as progress:
     progress("half")
 print("done")
 """
     made = process(code=code)
-    assert (made.returncode, made.stdout, made.stderr) == (0, "done\n", "half\n")
+    assert (made.returncode, made.stdout, made.stderr) == (0, "done\n", said)
