@@ -14,7 +14,7 @@ from parity.inputs import seeded_inputs
 from parity.runners.runtimes import Array, LiteRT
 from tests.tools.models import fresh, original
 from unlite.commands.heads import cells
-from unlite.cost.latency import interleave
+from unlite.cost.latency import interleave, milliseconds
 from unlite.cost.measure import measure
 from unlite.cost.plot import write_plot
 from unlite.cost.runtimes import RUNTIMES, parse_runtimes
@@ -37,9 +37,8 @@ def curves(heads: Heads) -> Iterator[list[str]]:
     for runtime in heads.unchanged:
         for design in heads.designs:
             rows = heads.rows(runtime, design)
-            slope = heads.per_class(design, runtime) or 0.0
             shown = (f"{1000 * row.model.median:.2f} ({row.ratio.median:.2f}×)" for row in rows)
-            yield [runtime, design, *shown, f"{1000 * slope:.4f}"]
+            yield [runtime, design, *shown, milliseconds(heads.per_class[runtime][design], ".4f")]
 
 
 def places(heads: Heads) -> Iterator[list[str]]:

@@ -39,6 +39,7 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
     branches: Sequence[str] = (),
     detector: Detector | None = None,
     tower: Tower | None = None,
+    share: bool = False,
 ) -> Any:
     """Give a detector `n` classes.
 
@@ -61,9 +62,11 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
         branches: Names of the convolutions that give the logits, where they are not found.
         detector: What the model's tensors mean; default: the known detector that has such tensors.
         tower: Size of the `tower` design.
+        share: Whether layers that stay as they are are `model`'s own instead of copies: built faster, and for looking
+            at alone, for what is trained in one model is changed in the other.
 
     Returns:
-        A functional `keras.Model` that shares nothing with `model`.
+        A functional `keras.Model` that shares nothing with `model`, unless `share` is set.
 
     Raises:
         BadHead: There is no detection head, or none that `branches` names, or what is asked for makes no sense.
@@ -80,7 +83,7 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
         raise BadHead(f"{model.name} tells {head.classes} classes apart: it has no objectness to keep", "joint does")
     if design == "two_stage":
         return region_classifier(n, start)
-    surgeon = _Surgeon(traced, head, n, start)
+    surgeon = _Surgeon(Rewiring(traced, share=share), head, n, start)
     if design == "tower":
         return surgeon.towered(_known(traced, detector), tower or Tower())
     return surgeon.gated() if design == "gated" else surgeon.replaced(narrow=design == "bottleneck")
@@ -89,8 +92,8 @@ def replace_classes(  # noqa: PLR0913 - settings, by keyword
 class _Surgeon:
     """Builds the model again with other branches."""
 
-    def __init__(self, traced: KerasNetwork, head: Head, n: int, start: Start) -> None:
-        self._rewiring = Rewiring(traced)
+    def __init__(self, rewiring: Rewiring, head: Head, n: int, start: Start) -> None:
+        self._rewiring = rewiring
         self._head, self._n, self._start = head, n, start
         # The old class that each new one starts from.
         self._source = np.array([j if j < head.classes else 0 for j in range(n)])

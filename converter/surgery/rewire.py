@@ -1,7 +1,7 @@
 """A Keras model built once more, call by call, some of its layers otherwise: what every surgery is made of.
 
-The new model is flat and functional, whatever the old one was, and shares nothing with it: layers are copies with
-the same names and weights.
+The new model is flat and functional, whatever the old one was, and shares nothing with it, unless that is asked for:
+layers are copies with the same names and weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,13 +24,16 @@ class Rewiring:
     Args:
         traced: The model.
         extents: Input name → its extents in the new model, where they are others (without the batch).
+        share: Whether layers that stay as they are are the old model's own.
     """
 
-    def __init__(self, traced: KerasNetwork, extents: Mapping[str, Extents] | None = None) -> None:
+    def __init__(
+        self, traced: KerasNetwork, extents: Mapping[str, Extents] | None = None, *, share: bool = False
+    ) -> None:
         import keras
 
         self._tree = keras.tree
-        self.traced = traced
+        self.traced, self._share = traced, share
         self._layers: dict[tuple[Any, str], Any] = {}  # the old layer and the new one's name
         self._names: set[str] = set()
         self.inputs = [
@@ -63,12 +66,12 @@ class Rewiring:
             made = layer(*args, **kwargs)
         except (TypeError, ValueError) as error:
             raise CannotChange(f"{call.name}: Keras refuses it after the change: {error}") from error
-        if is_copy:
+        if is_copy and layer is not call.layer:
             _take_weights(layer, call)
         return made
 
     def layer(self, call: Call, name: str = "", **config: Any) -> Any:
-        """A layer of the same class and settings, without weights yet; a layer called twice has one.
+        """A layer of the same class and settings, without weights yet, or the same; a layer called twice has one.
 
         Args:
             call: Of the layer.
@@ -80,7 +83,9 @@ class Rewiring:
         """
         name = name or call.name.replace("/", "_")
         if (call.layer, name) not in self._layers:
-            self._layers[call.layer, name] = _like(call, self.free(name), config)
+            unused = self.free(name)
+            is_same = self._share and not config and call.layer.name == unused
+            self._layers[call.layer, name] = call.layer if is_same else _like(call, unused, config)
         return self._layers[call.layer, name]
 
     def free(self, name: str) -> str:

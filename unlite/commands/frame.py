@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import UnliteError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 # Called with what is being done.
-Progress = Callable[[str], None]
+Progress = Callable[["RenderableType"], None]
+# Where no line can be replaced by the next one, one is printed in so many seconds.
+SELDOM = 10.0
+# Times a second that a line in a terminal is drawn: drawing takes time from what is measured.
+OFTEN = 4.0
 
 MODEL: dict[str, Any] = {"metavar": "MODEL", "help": "a .tflite file, or a known model's name (see `unlite zoo`)"}
 OVERRIDES: dict[str, Any] = {"type": Path, "metavar": "FILE.toml", "help": "which layers belong together, by hand"}
@@ -63,11 +68,15 @@ class Verb:
 
 
 @contextmanager
-def working(what: str = "importing Keras") -> Iterator[Progress]:
-    """Around long work: a line says what is being done.
+def working(what: str = "importing Keras", *, takes_minutes: bool = False) -> Iterator[Progress]:
+    """Around long work: in a terminal a line says what is being done.
 
     What TensorFlow's and LiteRT's C++ code writes to stderr is kept back, and shown only if something breaks. Our own
     messages, and Python's `sys.stderr`, go to the real one.
+
+    Args:
+        what: Is being done first.
+        takes_minutes: Whether elsewhere than in a terminal a line is printed now and then.
 
     Yields:
         What to call with what is being done.
@@ -79,8 +88,10 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:
-            with make_console(visible).status(what) as status:
-                yield status.update
+            console = make_console(visible)
+            with console.status(what, refresh_per_second=OFTEN) as status:
+                is_told = takes_minutes and not console.is_interactive
+                yield seldom(console.print, SELDOM) if is_told else status.update
         except UnliteError:
             raise
         except Exception:
@@ -92,6 +103,19 @@ def working(what: str = "importing Keras") -> Iterator[Progress]:
             os.dup2(visible.fileno(), 2)
             sys.stderr = python_stderr
             visible.close()
+
+
+def seldom(say: Progress, every: float, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Progress of which little is said, and nothing of what is over soon."""
+    due = clock() + every
+
+    def progress(what: "RenderableType") -> None:
+        nonlocal due
+        if clock() >= due:
+            say(what)
+            due = clock() + every
+
+    return progress
 
 
 def counted(what: str, progress: Progress) -> Callable[[int, int], None]:

@@ -69,6 +69,17 @@ class Variant:
         """Contenders that run one after the other to get its outputs."""
         return ("detector", self.name) if self.design == TWO_STAGE else (self.name,)
 
+    @property
+    def decoding(self) -> str:
+        """What the contender is called that decodes its outputs."""
+        return f"{self.name} decoding"
+
+    @property
+    def run(self) -> tuple[str, ...]:
+        """All contenders that it takes from picture to detections."""
+        cropping = ("cropping",) if self.design == TWO_STAGE else ()
+        return ("preprocessing", *self.networks, self.decoding, "suppression", *cropping)
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -157,12 +168,13 @@ class Bench:
         models: Mapping[Design, Any] = NO_MODELS,
     ) -> Iterator[Variant]:
         """All designs with all numbers of classes; `models` has those that are built already."""
+        whole = self.unchanged.model
         for design in designs:
             is_second = design == TWO_STAGE
             for count in classes:
                 progress(f"building {design}, {count} classes")
                 built = models.get(design)
-                model = built or replace_classes(self.unchanged.model, count, design, detector=self.detector)
+                model = built or replace_classes(whole, count, design, detector=self.detector, share=True)
                 source, example = (None, [self.region(model)]) if is_second else (self.original, self.unchanged.example)
                 yield Variant(design, count, Subject(model, cache(partial(write, source, model)), example))
 
@@ -186,7 +198,7 @@ class Bench:
         for variant in variants:
             progress(variant.name)
             made[variant.name] = partial(runtime.make(variant.subject), variant.subject.example)
-            made[f"{variant.name} decoding"] = _decoder(raw, variant.design, variant.classes, self.detector)
+            made[variant.decoding] = _decoder(raw, variant.design, variant.classes, self.detector)
         return made
 
     def region(self, second: Any = None) -> Floats:

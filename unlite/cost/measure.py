@@ -1,23 +1,32 @@
 """What a head for n classes costs: every design, number of classes and runtime, with the stages apart."""
 
 import re
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from converter.detectors.table import Detector
 from converter.errors import BadHead, BadInput
 from converter.surgery.heads import Design
 from converter.tflite.model import Model
-from unlite.cost.bench import CANDIDATES, TWO_STAGE, Bench, Variant
-from unlite.cost.latency import Timings, interleave
+from unlite.cost.bench import Bench
+from unlite.cost.countdown import Countdown, Say, spelled
+from unlite.cost.findings import Findings
+from unlite.cost.latency import FEWEST, Timings, interleave
 from unlite.cost.runtimes import Runtime
-from unlite.cost.verdict import Heads, Measured
+from unlite.cost.verdict import Heads
+
+Watch = Callable[[Heads], None]
 
 CLASSES = (1, 2, 7, 20, 91)
 # From the simplest on.
 DESIGNS: tuple[Design, ...] = get_args(Design)
-# Per runtime. On a busy machine the medians of so many rounds still repeat within one percent.
+# Per runtime, where nobody says how long.
 SECONDS, ROUNDS = 20.0, 300
+# What is known is said no more often than once in so many seconds, nor than once in so many times as long as it takes.
+SHOWN_EVERY, SHARE = 1.0, 20
 UNITS = {"ms": 1e-3, "s": 1.0}
 
 
@@ -70,9 +79,10 @@ def measure(  # noqa: PLR0913 - settings, by keyword
     classes: Sequence[int] = CLASSES,
     detector: Detector | None = None,
     budget: float | None = None,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     models: Mapping[Design, Any] | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Say = lambda _: None,
+    watch: Watch | None = None,
 ) -> Heads:
     """Measure every design with every number of classes in every runtime.
 
@@ -83,58 +93,57 @@ def measure(  # noqa: PLR0913 - settings, by keyword
         classes: Numbers of classes, ascending.
         detector: What the file's tensors mean; default: the known detector that has such tensors.
         budget: Seconds from picture to detections that the recommended design may take with the most classes.
-        seconds: How long to measure in each runtime; at least seven rounds.
+        seconds: How long to measure in each runtime, at least nine rounds; default: 20, or 300 rounds if that is less.
         models: Design → its `keras.Model`, where there is one already.
-        progress: Called with what is being done.
+        progress: Called with what is being done, and about how long everything will still take.
+        watch: Called with all that is known, from the first rounds on, and again while it gets more certain.
 
     Raises:
         BadHead: It has no detection head.
         MissingRuntime: A runtime is not installed.
     """
     bench = Bench.of(original, detector)
-    variants = list(bench.variants(designs, classes, progress, models or {}))
-    measured: list[Measured] = []
-    seconds_of, unchanged, rounds = {}, {}, {}
+    count, each = len(designs) * len(classes), SECONDS if seconds is None else seconds
+    building = Countdown(progress, count, later_steps=count * len(runtimes), later_seconds=each * len(runtimes))
+    variants = list(bench.variants(designs, classes, building, models or {}))
+    findings = Findings(bench, variants, budget)
     for name, runtime in runtimes.items():
-        contenders = bench.contenders(runtime, variants, _saying(f"{name}: preparing {{}}", progress))
-        rounds_done = _saying(f"{name}: round {{}} of {{}}", progress)
-        timings = interleave(contenders, rounds=ROUNDS, seconds=seconds, progress=rounds_done)
-        seconds_of[name] = timings.of("detector")
-        unchanged[name], rounds[name] = timings.ratio(["detector"], ["original"]), timings.rounds
-        measured += [judge(name, variant, variants, timings, bench) for variant in variants]
-    return Heads(original.name, tuple(measured), seconds_of, unchanged, rounds, CANDIDATES, budget)
+        later = len(runtimes) - len(findings.rounds) - 1
+        preparing = Countdown(progress, count, later_steps=count * later, later_seconds=each * (later + 1))
+        contenders = bench.contenders(runtime, variants, _saying(f"{name}: preparing {{}}", preparing))
+        watching = _Watching(name, findings, later * (each + preparing.elapsed), progress, watch)
+        rounds = ROUNDS if seconds is None else sys.maxsize
+        timings = interleave(contenders, rounds=rounds, seconds=each, progress=watching)
+        findings.add(name, timings)
+    return findings.heads()
 
 
-def _saying(text: str, progress: Callable[[str], None]) -> Callable[..., None]:
-    return lambda *what: progress(text.format(*what))
+def _saying(text: str, say: Say) -> Say:
+    return lambda what: say(text.format(what))
 
 
-def judge(runtime: str, variant: Variant, variants: Sequence[Variant], timings: Timings, bench: Bench) -> Measured:
-    """What the timings of one run say of one variant."""
-    fewest = next(each for each in variants if each.design == variant.design)
-    detector, *second = variant.networks
-    stages = {
-        "preprocessing": timings.of("preprocessing"),
-        "backbone": timings.of("backbone"),
-        "heads": timings.difference(detector, "backbone"),
-        "decoding": timings.of(f"{variant.name} decoding"),
-        "suppression": timings.of("suppression"),
-    }
-    run = ["preprocessing", *variant.networks, f"{variant.name} decoding", "suppression"]
-    if variant.design == TWO_STAGE:
-        stages |= {"cropping": timings.of("cropping"), "second stage": timings.of(*second)}
-        run.append("cropping")
-    costs = bench.cost(variant)
-    return Measured(
-        runtime=runtime,
-        design=variant.design,
-        classes=variant.classes,
-        stages=stages,
-        model=timings.of(*variant.networks),
-        total=timings.of(*run),
-        relative=timings.ratio(run, ["detector"]),
-        growth=timings.ratio(variant.networks, fewest.networks),
-        ratio=timings.ratio(variant.networks, ["detector"]),
-        cost=costs.networks,
-        expected=costs.expected,
-    )
+@dataclass(slots=True)
+class _Watching:
+    """After each round: says how far it is, and now and then what is known.
+
+    Attributes:
+        later: Seconds that all runtimes after this one will take.
+        due: When to say again what is known.
+    """
+
+    runtime: str
+    findings: Findings
+    later: float
+    say: Say
+    watch: Watch | None
+    due: float = 0.0
+
+    def __call__(self, timings: Timings, expected: int) -> None:
+        left = timings.total / timings.rounds * (expected - timings.rounds) + self.later
+        self.say(f"{self.runtime}: round {timings.rounds} of {expected}, {spelled(left)} left")
+        start = time.monotonic()
+        if self.watch and timings.rounds >= FEWEST and start >= self.due:
+            self.findings.add(self.runtime, timings)
+            self.watch(self.findings.heads())
+            now = time.monotonic()
+            self.due = now + max(SHOWN_EVERY, SHARE * (now - start))

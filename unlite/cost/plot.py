@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.extras import importing
 from converter.files import whole_file
+from unlite.cost.latency import milliseconds
 from unlite.cost.verdict import Heads
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def _stack(axes: "Axes", heads: Heads, design: str) -> None:
     for name, height in zip(names, heights, strict=True):
         axes.bar(range(len(rows)), height, bottom=below, label=name, color=COLOURS[name], width=0.8)
         below = [a + b for a, b in zip(below, height, strict=True)]
-    slope = heads.per_class(design)
-    title = design if slope is None else f"{design}: {1000 * slope:+.4f} ms per class"
+    slope = heads.per_class[heads.runtime].get(design)
+    title = f"{design}: {milliseconds(slope, '+.4f')} ms per class" if slope else design
     axes.set_title(title, fontsize="medium")
     _ticks(axes, heads, design)
 

@@ -118,6 +118,18 @@ def test_the_old_model_is_not_touched() -> None:
     assert_bit_equal(model.get_weights(), before)
 
 
+@pytest.mark.parametrize("design", REPLACING)
+def test_sharing_layers_gives_the_same_model(design: Any) -> None:
+    model = models.shared(FACE)  # whoever changes it is found out
+    own, shared = (replace_classes(model, CLASSES, design, share=share) for share in (False, True))
+    assert not {id(weight) for weight in own.weights} & {id(weight) for weight in model.weights}
+    assert 0 < len({id(weight) for weight in shared.weights} - {id(weight) for weight in model.weights}) < 60
+    assert [layer.name for layer in shared.layers] == [layer.name for layer in own.layers]
+    assert [weight.shape for weight in shared.weights] == [weight.shape for weight in own.weights]
+    if design in ("joint", "gated"):  # the others draw weights
+        assert write(models.original(FACE), shared) == write(models.original(FACE), own)
+
+
 def test_further_classes_start_as_the_first_and_old_ones_stay() -> None:
     first = replace_classes(models.shared(FACE), 2, start="fresh")
     for seed, layer in enumerate(layer for layer in first.layers if layer.name.startswith("classificator_")):

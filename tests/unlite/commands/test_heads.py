@@ -1,14 +1,20 @@
 """`unlite heads`: what it prints, which exit code, and what it leaves behind."""
 
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from parity.report.text import make_console
 from tests.tools.commands import check_refused, document, output, run
+from tests.tools.models import original
+from unlite.commands.heads import View, is_watched
 from unlite.cost import measure as heads
-from unlite.cost.latency import Contender, Timings
+from unlite.cost.latency import FEWEST, Contender, Timings
+from unlite.cost.runtimes import parse_runtimes
 from unlite.training.drawn.sets import Drawn, drawn_set
 
 pytestmark = pytest.mark.one_setting
@@ -44,7 +50,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     expected = [(design, classes) for design in ("joint", "two_stage") for classes in (1, 3)]
     assert [(row["design"], row["classes"]) for row in made["measured"]] == expected
     assert all(row["total_seconds"]["median"] > row["model_seconds"]["lower_quartile"] for row in made["measured"])
-    assert made["runtimes"]["litert"]["rounds"] == 7
+    assert made["runtimes"]["litert"]["rounds"] == FEWEST
 
 
 @pytest.mark.usefixtures("told")
@@ -126,6 +132,32 @@ def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFix
     Path("folder.svg").mkdir()
     plot = [] if "--plot" in arguments else ["--plot", "out.svg"]
     check_refused(capsys, "heads", *arguments, *plot, message=message)
+
+
+@pytest.mark.usefixtures("told")
+def test_what_is_known_is_shown_while_it_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Below what is being done, and in place of what was known before."""
+    shown: list[Any] = []
+    view = View(shown.append, {})
+    view.say("building")
+    assert shown == ["building"]
+    found = heads.measure(original(NAME), runtimes=parse_runtimes(), designs=["joint"], classes=[1, 3])
+    view.watch(found)
+    view.say("round 9")
+    make_console().print(shown[-1])
+    text = capsys.readouterr().out
+    assert text.startswith("round 9\nlitert: the unchanged face_detection_short_range takes 1.00 times")
+    assert "median of 20 rounds" in text
+    assert text.endswith(f"{found.recommendation}\n")
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "json"), [(True, True, False), (True, False, False), (False, True, False), (True, True, True)]
+)
+def test_watched_in_a_terminal_alone(stdout: bool, stderr: bool, json: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: stdout))
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: stderr))
+    assert is_watched(Namespace(json=json)) == (stdout and stderr and not json)
 
 
 def test_help_says_what_the_exit_code_means(capsys: pytest.CaptureFixture[str]) -> None:

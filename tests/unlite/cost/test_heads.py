@@ -25,7 +25,7 @@ from unlite.cost import bench as heads_bench
 from unlite.cost import measure as heads
 from unlite.cost import runtimes
 from unlite.cost import verdict as heads_verdict
-from unlite.cost.latency import Contender, Timings
+from unlite.cost.latency import FEWEST, Contender, Timings
 from unlite.cost.plot import write_plot
 from unlite.cost.runtimes import RUNTIMES, Runtime, Subject, parse_runtimes
 from unlite.cost.verdict import Heads
@@ -126,10 +126,12 @@ def test_recommends_the_fastest_with_the_most_classes(monkeypatch: pytest.Monkey
 
 
 def test_of_designs_that_are_as_fast_the_simplest(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(
-        monkeypatch, {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
-    )
+    times = {"joint 3": 12.05, "gated 3": 12.0, "bottleneck 3": 13.0, "tower 3": 14, "two_stage 3": 9}
+    found = measured(monkeypatch, times)
     assert found.best.design == "joint"
+    assert "joint and gated are as fast, within 1 %; joint is the simplest." in found.recommendation
+    assert found.as_dict()["recommended"]["as_fast"] == ["gated"]
+    assert measured(monkeypatch, times | {"joint 3": 12.2}).best.design == "gated"
 
 
 def test_a_second_stage_is_said_to_run_for_each_detection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,9 +171,50 @@ def test_budget(budget: float, is_met: bool, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_one_number_of_classes_has_no_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, {}, designs=("joint",), classes=(7,))
-    assert found.per_class("joint") is None
+    assert found.per_class == {"litert": {}}
     assert "each further class" not in found.recommendation
     assert "costs nothing that can be measured" in measured(monkeypatch, {}).recommendation
+
+
+@pytest.mark.parametrize(("every", "share", "rounds_known"), [(1e9, 0, [FEWEST]), (0, 0, range(FEWEST, ROUNDS + 1))])
+def test_what_is_known_is_told_while_it_is_measured(
+    every: float, share: float, rounds_known: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first rounds on that say anything; then no more often than is set, for a judgement takes time too."""
+    rounds, told, known = iter(range(1, ROUNDS + 1)), list[str](), list[tuple[int, Heads]]()
+
+    def interleave(contenders: Mapping[str, Contender], *, progress: Any, **_: Any) -> Timings:
+        for done in rounds:
+            timings = Timings(dict.fromkeys(contenders, (2 * MS,) * done))
+            progress(timings, ROUNDS)
+        return timings
+
+    monkeypatch.setattr(heads, "interleave", interleave)
+    monkeypatch.setattr(heads_bench.Bench, "of", lambda *_: bench())
+    monkeypatch.setattr(heads, "SHOWN_EVERY", every)
+    monkeypatch.setattr(heads, "SHARE", share)
+    idle = {"litert": Runtime("nothing runs", lambda _: lambda _: [])}
+    settings: dict[str, Any] = {"designs": ("joint", "two_stage"), "classes": (1, 3), "runtimes": idle}
+    final = heads.measure(
+        original(FACE),
+        **settings,
+        progress=told.append,
+        watch=lambda heads: known.append((heads.rounds["litert"], heads)),
+    )
+    assert [done for done, _ in known] == list(rounds_known)
+    assert known[0][1].best.design == final.best.design == "joint"
+    assert final.rounds == {"litert": ROUNDS}
+    assert told[0] == "building joint, 1 classes"
+    assert all(" left" in line for line in told[1:4])
+    assert f"litert: round {ROUNDS} of {ROUNDS}, about 0 s left" == told[-1]
+
+
+def test_a_slope_that_may_be_noise_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(monkeypatch, {"joint 3": 11.0}, designs=("joint",))
+    assert "each further class costs 0.5000 ms" in found.recommendation
+    slope = replace(found.per_class["litert"]["joint"], at_least=-1e-9)
+    doubtful = replace(found, per_class={"litert": {"joint": slope}})
+    assert "costs nothing that can be measured" in doubtful.recommendation
 
 
 def test_plot_is_the_same_again_and_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

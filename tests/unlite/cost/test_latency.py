@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from converter.errors import BadInput
-from unlite.cost.latency import FEWEST, WARM_UP, Contender, Timings, interleave, spread
+from unlite.cost.latency import CHANCE, FEWEST, WARM_UP, Contender, Timings, interleave, milliseconds, spread
 
 pytestmark = pytest.mark.one_setting
 
@@ -43,12 +43,12 @@ def test_a_machine_that_slows_down_is_in_no_ratio() -> None:
     machine = Machine()
     contenders = {"one": machine.contender("one", 1.0), "two": machine.contender("two", 2.0)}
 
-    def slower(done: int, _: int) -> None:
-        machine.busy = 1 + done
+    def slower(timings: Timings, _: int) -> None:
+        machine.busy = 1 + timings.rounds
 
     timings = interleave(contenders, rounds=20, clock=machine.clock, progress=slower)
     ratio = timings.ratio(["two"], ["one"])
-    assert (ratio.median, ratio.low, ratio.high, ratio.at_least) == (2, 2, 2, 2)
+    assert (ratio.median, ratio.low, ratio.high, ratio.at_least, ratio.at_most) == (2, 2, 2, 2, 2)
     assert timings.of("one").high > 2 * timings.of("one").low
     assert timings.ratio(["one", "two"], ["one"]).median == 3
     assert timings.difference("two", "one").median == timings.of("one").median
@@ -65,7 +65,13 @@ def test_ends_when_time_is_up_but_not_before_the_fewest_rounds() -> None:
 def test_progress_says_how_far() -> None:
     machine, told = Machine(), list[tuple[int, int]]()
     only = {"a": machine.contender("a", 1.0)}
-    interleave(only, rounds=100, seconds=10, clock=machine.clock, progress=lambda *said: told.append(said))
+    interleave(
+        only,
+        rounds=100,
+        seconds=10,
+        clock=machine.clock,
+        progress=lambda timings, expected: told.append((timings.rounds, expected)),
+    )
     assert [done for done, _ in told] == list(range(1, 11))
     assert all(done <= expected <= 11 for done, expected in told)
 
@@ -77,22 +83,49 @@ def test_nothing_to_compare(names: str, rounds: int) -> None:
 
 
 def test_spread() -> None:
-    made = spread([5.0, 1.0, 3.0, 2.0, 4.0, 7.0, 6.0])
-    assert (made.median, made.low, made.high) == (4, 2.5, 5.5)
-    assert made.at_least == 1  # of seven, all have to be above: (1/2)^7 < 1 %
-    assert made.as_dict() == {"median": 4, "lower_quartile": 2.5, "upper_quartile": 5.5}
+    made = spread([5.0, 1.0, 3.0, 2.0, 4.0, 7.0, 6.0, 8.0, 9.0])
+    assert (made.median, made.low, made.high) == (5, 3, 7)
+    assert (made.at_least, made.at_most) == (1, 9)  # of nine, all have to be above: two of them are, by chance, in 2 %
+    assert made.as_dict() == {
+        "median": 5,
+        "lower_quartile": 3,
+        "upper_quartile": 7,
+        "median_at_least": 1,
+        "median_at_most": 9,
+    }
 
 
-@pytest.mark.parametrize("count", [7, 20, 100])
-def test_the_median_is_rarely_below_what_it_is_claimed_to_be_above(count: int) -> None:
+def test_less_is_claimed_where_less_chance_is_allowed() -> None:
+    values = list(np.random.default_rng(0).normal(size=100))
+    usual, careful = spread(values), spread(values, CHANCE / 4)
+    assert careful.at_least < usual.at_least < usual.median == careful.median < usual.at_most < careful.at_most
+
+
+def test_bounds_of_very_many_values() -> None:
+    made = spread(list(range(1, 10_000)))
+    # 2.33 standard deviations of the number of heads, which is half the root of the number of tosses
+    assert (5000 - made.at_least, made.at_most - 5000) == pytest.approx((116, 116), abs=1.5)
+
+
+@pytest.mark.parametrize("count", [FEWEST, 20, 100])
+def test_the_median_is_rarely_outside_its_bounds(count: int) -> None:
     rng = np.random.default_rng(count)
-    values = rng.exponential(size=(4000, count))
-    wrong = np.mean([spread(row.tolist()).at_least > np.log(2) for row in values])  # the true median
-    assert wrong < 0.015
-    assert wrong > 0.0001  # it claims what can be claimed
+    made = [spread(row.tolist()) for row in rng.exponential(size=(4000, count))]
+    truth = np.log(2)
+    for wrong in (np.mean([each.at_least > truth for each in made]), np.mean([each.at_most < truth for each in made])):
+        assert wrong < 0.015
+        assert wrong > 0.0001  # it claims what can be claimed
+
+
+def test_what_cannot_be_told_from_nothing() -> None:
+    noise = [-4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert milliseconds(spread(noise)) == milliseconds(spread([0.0] * 9)) == "~0"
+    assert milliseconds(spread([each / 1000 for each in range(1, 10)])) == "5.00"
+    assert milliseconds(spread([each / 1000 for each in range(1, 10)]), "+.1f") == "+5.0"
 
 
 def test_timings_of_several() -> None:
-    timings = Timings({"a": (1.0,) * 7, "b": (2.0,) * 7})
+    timings = Timings({"a": (1.0,) * 9, "b": (2.0,) * 9})
     assert timings.of("a", "b").median == 3
-    assert timings.rows("a", "b") == (3.0,) * 7
+    assert timings.rows("a", "b") == (3.0,) * 9
+    assert timings.total == 27
