@@ -1,6 +1,7 @@
 """Ways to run a model: `.tflite` files in LiteRT, Keras models in their own back end, ONNX models in ONNX Runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -70,21 +71,27 @@ class LiteRT:
         return np.asarray(self._interpreter.tensor(index)())
 
 
-def keras_runner(model: Any) -> Run:
+def keras_runner(model: Any, eager: int | None = None) -> Run:
     """How to call a `keras.Model`, or one layer, in inference mode: any batch, outputs in the model's order.
 
     It keeps the weights that the model has when it is first called (JAX compiles them in): make a new one after
     training.
+
+    Args:
+        model: What to call.
+        eager: After how many calls TensorFlow compiles it; None: never. The next call takes as long as five.
     """
     import keras
 
     def call(inputs: list[Any]) -> Any:
         return model(inputs if len(inputs) > 1 else inputs[0], training=False)
 
-    call = compiled(call)
+    first, calls = compiled(call), count()
+    later = first if eager is None else _as_graph(first)
 
     def run(inputs: Sequence[Array]) -> list[Array]:
-        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(call(list(inputs)))]
+        now = first if eager is None or next(calls) < eager else later
+        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(now(list(inputs)))]
 
     return run
 
@@ -102,6 +109,18 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
     made: Callable[..., Any] = jax.jit(function)
+    return made
+
+
+def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which TensorFlow compiles when it is first called."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    made: Callable[..., Any] = tf.function(function)
     return made
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Pictures, the models that look at them, and where to draw what they find."""
-    text = "a picture, a video, or the number of a camera"
+    text = "a picture, a video, a folder of both, or the number of a camera"
     parser.add_argument("pictures", nargs="+", metavar="IMAGE", help=text)
     text = "a detector: .tflite, .keras, or a known model's name (default: %(default)s)"
     parser.add_argument("--model", default="palm_detection_full", metavar="MODEL", help=text)
@@ -44,16 +44,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Result:
     """Look at the pictures; for people, each is told as soon as it has been looked at."""
     from parity.report.text import make_console
+    from unlite.detection.images import find_sources, has_frames
     from unlite.detection.looking.look import look
 
     check_extra("detect", "unlite detect")
-    load = _loader(arguments)
+    sources, load = find_sources(arguments.pictures), _loader(arguments)
+    all_ = "" if any(map(has_frames, sources)) else f"/{len(sources)}"
     console, pictures, is_same = make_console(), [], True
     with working("loading") as progress:
         models = load()
         finder = models.finder
         progress("looking")
-        for seen in look(arguments.pictures, models, draw=arguments.draw, limit=arguments.frames):
+        for number, seen in enumerate(look(sources, models, draw=arguments.draw, limit=arguments.frames), start=1):
+            progress(f"looking {number}{all_}")
             is_same = is_same and (seen.difference is None or seen.difference.is_same)
             if arguments.json:
                 pictures.append(seen.as_dict(finder))
@@ -74,7 +77,7 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
     from converter import detectors
     from unlite.detection.finder import load_finder
     from unlite.detection.landmarks import load_landmarks
-    from unlite.detection.looking.look import Models
+    from unlite.detection.looking.look import Models, most_threads
     from unlite.detection.second_stage import load_second_stage
 
     wanted = detectors.find(arguments.detector) if arguments.detector else None
@@ -96,6 +99,7 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
             load_finder(against, wanted, min_score=min_score, **settings) if against else None,
             load_landmarks(hands) if hands else None,
             named,
+            most_threads(file for file in (model, against, hands, classifier) if file),
         )
 
     return load
