@@ -107,19 +107,21 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
 
 def show(seen: dict[str, Any], console: "Console") -> None:
     """One picture, as `Look.as_dict` gives it."""
-    from parity.report.text import rounded, table
+    from parity.report.text import aligned, rounded
 
     rows, size = seen["detections"], f"{seen['width']}×{seen['height']}"
-    console.print(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
+    console.out(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
     if rows:
-        called = _columns(rows)
-        columns = (*called, "#score", "#left", "#top", "#width", "#height")
-        shown = table(*columns, *(f"#{name}" for name in rows[0]["keypoints"]))
-        for row in rows:
-            points = (", ".join(rounded(value, ".0f") for value in point) for point in row["keypoints"].values())
-            first = (*(as_text(row) for as_text in called.values()), f"{row['score']:.3f}")
-            shown.add_row(*first, *(rounded(value, ".1f") for value in row["box"].values()), *points)
-        console.print(shown)
+        columns = _class_columns(rows)
+        columns.append(("#score", [f"{row['score']:.3f}" for row in rows]))
+        for side in rows[0]["box"]:
+            columns.append((f"#{side}", [rounded(row["box"][side], ".1f") for row in rows]))
+        for name in rows[0]["keypoints"]:
+            points = (row["keypoints"][name] for row in rows)
+            columns.append((f"#{name}", [", ".join(rounded(value, ".0f") for value in point) for point in points]))
+        titles, *lines = aligned(columns)
+        console.out(titles, style="bold")
+        console.out("\n".join(lines))
     for hand in seen.get("hands", ()):
         console.print(f"{hand['handedness']} hand, {hand['handedness_score']:.2f}, presence {hand['presence']:.2f}")
     if "difference" in seen:
@@ -128,13 +130,15 @@ def show(seen: dict[str, Any], console: "Console") -> None:
         console.print(f"drawn into {seen['drawing']}")
 
 
-def _columns(rows: list[dict[str, Any]]) -> "dict[str, Callable[[dict[str, Any]], str]]":
-    """What tells classes apart: column → its text of a row."""
+def _class_columns(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """What tells classes apart: columns and their cells."""
     if "label" not in rows[0]:
         has_classes = any(row["class"] for row in rows)  # with one class alone all are 0
-        return {"#class": lambda row: str(row["class"])} if has_classes else {}
-    made = {"label": lambda row: row["label"]}
-    return made | ({"#probability": lambda row: f"{row['probability']:.3f}"} if "probability" in rows[0] else {})
+        return [("#class", [str(row["class"]) for row in rows])] if has_classes else []
+    made = [("label", [row["label"] for row in rows])]
+    return made + (
+        [("#probability", [f"{row['probability']:.3f}" for row in rows])] if "probability" in rows[0] else []
+    )
 
 
 VERB = Verb("detect", "Find hands, faces or people in pictures; compare two models.", add_options, run)
