@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Pictures, the models that look at them, and where to draw what they find."""
-    text = "a picture, a video, or the number of a camera"
+    text = "a picture, a video, a folder of both, or the number of a camera"
     parser.add_argument("pictures", nargs="+", metavar="IMAGE", help=text)
     text = "a detector: .tflite, .keras, or a known model's name (default: %(default)s)"
     parser.add_argument("--model", default="palm_detection_full", metavar="MODEL", help=text)
@@ -44,16 +44,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Result:
     """Look at the pictures; for people, each is told as soon as it has been looked at."""
     from parity.report.text import make_console
+    from unlite.detection.images import find_sources, has_frames
     from unlite.detection.looking.look import look
 
     check_extra("detect", "unlite detect")
-    load = _loader(arguments)
+    sources, load = find_sources(arguments.pictures), _loader(arguments)
+    all_ = "" if any(map(has_frames, sources)) else f"/{len(sources)}"
     console, pictures, is_same = make_console(), [], True
     with working("loading") as progress:
         models = load()
         finder = models.finder
         progress("looking")
-        for seen in look(arguments.pictures, models, draw=arguments.draw, limit=arguments.frames):
+        for number, seen in enumerate(look(sources, models, draw=arguments.draw, limit=arguments.frames), start=1):
+            progress(f"looking {number}{all_}")
             is_same = is_same and (seen.difference is None or seen.difference.is_same)
             if arguments.json:
                 pictures.append(seen.as_dict(finder))
@@ -74,7 +77,7 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
     from converter import detectors
     from unlite.detection.finder import load_finder
     from unlite.detection.landmarks import load_landmarks
-    from unlite.detection.looking.look import Models
+    from unlite.detection.looking.look import Models, most_threads
     from unlite.detection.second_stage import load_second_stage
 
     wanted = detectors.find(arguments.detector) if arguments.detector else None
@@ -96,6 +99,7 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
             load_finder(against, wanted, min_score=min_score, **settings) if against else None,
             load_landmarks(hands) if hands else None,
             named,
+            most_threads(file for file in (model, against, hands, classifier) if file),
         )
 
     return load
@@ -103,19 +107,21 @@ def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":
 
 def show(seen: dict[str, Any], console: "Console") -> None:
     """One picture, as `Look.as_dict` gives it."""
-    from parity.report.text import rounded, table
+    from parity.report.text import aligned, rounded
 
     rows, size = seen["detections"], f"{seen['width']}×{seen['height']}"
-    console.print(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
+    console.out(f"{seen['picture']}  {size}  {len(rows) or 'nothing'} found", style="bold")
     if rows:
-        called = _columns(rows)
-        columns = (*called, "#score", "#left", "#top", "#width", "#height")
-        shown = table(*columns, *(f"#{name}" for name in rows[0]["keypoints"]))
-        for row in rows:
-            points = (", ".join(rounded(value, ".0f") for value in point) for point in row["keypoints"].values())
-            first = (*(as_text(row) for as_text in called.values()), f"{row['score']:.3f}")
-            shown.add_row(*first, *(rounded(value, ".1f") for value in row["box"].values()), *points)
-        console.print(shown)
+        columns = _class_columns(rows)
+        columns.append(("#score", [f"{row['score']:.3f}" for row in rows]))
+        for side in rows[0]["box"]:
+            columns.append((f"#{side}", [rounded(row["box"][side], ".1f") for row in rows]))
+        for name in rows[0]["keypoints"]:
+            points = (row["keypoints"][name] for row in rows)
+            columns.append((f"#{name}", [", ".join(rounded(value, ".0f") for value in point) for point in points]))
+        titles, *lines = aligned(columns)
+        console.out(titles, style="bold")
+        console.out("\n".join(lines))
     for hand in seen.get("hands", ()):
         console.print(f"{hand['handedness']} hand, {hand['handedness_score']:.2f}, presence {hand['presence']:.2f}")
     if "difference" in seen:
@@ -124,13 +130,15 @@ def show(seen: dict[str, Any], console: "Console") -> None:
         console.print(f"drawn into {seen['drawing']}")
 
 
-def _columns(rows: list[dict[str, Any]]) -> "dict[str, Callable[[dict[str, Any]], str]]":
-    """What tells classes apart: column → its text of a row."""
+def _class_columns(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """What tells classes apart: columns and their cells."""
     if "label" not in rows[0]:
         has_classes = any(row["class"] for row in rows)  # with one class alone all are 0
-        return {"#class": lambda row: str(row["class"])} if has_classes else {}
-    made = {"label": lambda row: row["label"]}
-    return made | ({"#probability": lambda row: f"{row['probability']:.3f}"} if "probability" in rows[0] else {})
+        return [("#class", [str(row["class"]) for row in rows])] if has_classes else []
+    made = [("label", [row["label"] for row in rows])]
+    return made + (
+        [("#probability", [f"{row['probability']:.3f}" for row in rows])] if "probability" in rows[0] else []
+    )
 
 
 VERB = Verb("detect", "Find hands, faces or people in pictures; compare two models.", add_options, run)

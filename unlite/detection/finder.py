@@ -1,9 +1,10 @@
 """A detector ready to look at pictures, from a file of either kind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from converter import detectors
 from converter.detectors.labels import Labels, check_score, labels_of, own_labels
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
-from parity.runners.runtimes import LiteRT, Run, keras_runner
+from parity.runners.runtimes import Array, LiteRT, Run, keras_runner
 from unlite.detection.near import look_near
 from unlite.detection.pipeline import (
     Detections,
@@ -28,6 +29,8 @@ from unlite.detection.pipeline import (
 # How far two models' results may be apart and still be the same, as a share of the picture or of the score.
 # MediaPipe's own two kernel sets are up to 2.2e-6 apart.
 SAME = 1e-5
+# Pictures that a Keras model sees before TensorFlow compiles it, which takes as long as these do.
+EAGER = 4
 MATCH = 0.5  # intersection over union from which on two boxes are about the same thing
 
 
@@ -141,7 +144,7 @@ def _keras(path: Path) -> Loaded:
     if not inputs or not outputs:
         raise BadDetector(f"{path} has no fixed inputs and outputs", hint="build it with keras.Input")
     taken, given = ([tuple(x.shape[1:]) for x in ends] for ends in (inputs, outputs))
-    return Loaded(keras_runner(model), taken, given, labels_of(model))
+    return Loaded(keras_runner(model, EAGER), taken, given, labels_of(model))
 
 
 def _litert(path: Path) -> Loaded:
@@ -153,7 +156,21 @@ def _litert(path: Path) -> Loaded:
             what = f"{tensor.dtype} {tensor.shape}"
             raise BadDetector(f"{path}: {tensor} is {what}, expected float32 and one picture at a time")
     taken, given = ([graph.tensors[index].shape[1:] for index in ends] for ends in (graph.inputs, graph.outputs))
-    return Loaded(LiteRT(model.data, "xnnpack").run, taken, given, own_labels(model))
+    return Loaded(_in_each_thread(lambda: LiteRT(model.data, "xnnpack").run), taken, given, own_labels(model))
+
+
+def _in_each_thread(make: Callable[[], Run]) -> Run:
+    """A runner that several threads may call at once: each has its own."""
+    own = local()
+    own.run = make()  # at once, here: what cannot be run is told before it is run
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        if not hasattr(own, "run"):
+            own.run = make()
+        made: list[Array] = own.run(inputs)
+        return made
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Pictures from files, videos and cameras, as RGB bytes the right way up; and what stands for what a model will see."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ LONGEST = 32_766  # OpenCV addresses pixels with 16 bits
 CAMERA_DIGITS = 4
 # Share of a video's frames that have to be readable: some files only estimate how many they have.
 COMPLETE = 0.95
+# Python's filters of warnings belong to all threads.
+_OPENING = Lock()
 
 
 class Frame(NamedTuple):
@@ -41,18 +44,44 @@ class Frame(NamedTuple):
         return f"{self.source} #{self.number}" if self.number else self.source
 
 
-def check_sources(sources: Sequence[str]) -> None:
-    """Check that all files are there, before the first is looked at.
+def find_sources(given: Sequence[str]) -> list[str]:
+    """What `frames` takes: in the place of each folder the pictures and videos in it; the rest has to be there.
+
+    Args:
+        given: Paths of pictures, videos and folders, and numbers of cameras.
 
     Raises:
-        BadPicture: One is not.
+        BadPicture: One is not there, or a folder has none.
     """
-    for source in sources:
-        if not _is_camera(source) and not Path(source).is_file():
-            raise BadPicture(f"{source} is a folder" if Path(source).is_dir() else f"no such file: {source}")
+    made: list[str] = []
+    for source in given:
+        if Path(source).is_dir():
+            found = pictures_in(Path(source))
+            if not found:
+                raise BadPicture(f"{source} has no pictures", hint="those in folders below it are not looked for")
+            made += map(str, found)
+        else:
+            if not is_camera(source):
+                _check_file(Path(source))
+            made.append(source)
+    return made
 
 
-def frames(source: str, limit: int | None = None) -> Iterator[Frame]:
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures and videos in a folder, by their suffixes, sorted; hidden files and all else are left alone."""
+    from PIL import Image
+
+    readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    wanted, paths = readable | VIDEOS, sorted(folder.iterdir())
+    return [path for path in paths if path.suffix.lower() in wanted and path.is_file() and path.name[0] != "."]
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise BadPicture(f"{path} is a folder" if path.is_dir() else f"no such file: {path}")
+
+
+def frames(source: str, limit: int | None = None) -> Generator[Frame, None, None]:
     """The pictures of one source.
 
     Args:
@@ -62,16 +91,22 @@ def frames(source: str, limit: int | None = None) -> Iterator[Frame]:
     Raises:
         BadPicture: There is none.
     """
-    if _is_camera(source):
+    if is_camera(source):
         yield from _captured(source, 1 if limit is None else limit)
-    elif Path(source).suffix.lower() in VIDEOS:
+    elif has_frames(source):
         yield from _captured(source, limit)
     else:
         yield Frame(source, 0, load_picture(Path(source)))
 
 
-def _is_camera(source: str) -> bool:
+def is_camera(source: str) -> bool:
+    """Whether it is the number of a camera, and not the name of a file."""
     return source.isdecimal() and not Path(source).exists()
+
+
+def has_frames(source: str) -> bool:
+    """Whether it is a camera or a video, of which nobody knows how many pictures it gives."""
+    return is_camera(source) or Path(source).suffix.lower() in VIDEOS
 
 
 def load_picture(path: Path) -> Pixels:
@@ -85,14 +120,16 @@ def load_picture(path: Path) -> Pixels:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    check_sources([str(path)])
+    _check_file(path)
     try:
-        with warnings.catch_warnings():
+        with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is not yet an attack
-            with Image.open(path) as opened:
-                _check_kind(opened, path)
-                opened.load()
-                return _as_rgb(ImageOps.exif_transpose(opened))
+            opened = Image.open(path)
+        with opened:
+            _check_kind(opened, path)
+            opened.load()
+            ImageOps.exif_transpose(opened, in_place=True)
+            return _as_rgb(opened)
     except BadPicture:
         raise
     except UnidentifiedImageError:
@@ -125,19 +162,20 @@ def _as_rgb(image: "Image") -> Pixels:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, (*WHITE, 255)), layer)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # which would copy
 
 
 def _captured(source: str, limit: int | None) -> Iterator[Frame]:
     with importing("detect", "reading videos"):
         import cv2
 
-    is_camera = _is_camera(source)
-    what = f"camera {source}" if is_camera else source
-    if is_camera and len(source) > CAMERA_DIGITS:
+    live = is_camera(source)
+    what = f"camera {source}" if live else source
+    if live and len(source) > CAMERA_DIGITS:
         raise BadPicture(f"{what} gives no pictures")
-    check_sources([source])
-    capture = cv2.VideoCapture(int(source) if is_camera else source)
+    if not live:
+        _check_file(Path(source))
+    capture = cv2.VideoCapture(int(source) if live else source)
     try:
         number = 0
         while limit is None or number < limit:
@@ -145,8 +183,8 @@ def _captured(source: str, limit: int | None) -> Iterator[Frame]:
             if not is_read:
                 break
             number += 1
-            yield Frame(what, number, pixels[..., ::-1].astype(np.uint8))
-        announced = 0 if is_camera else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            yield Frame(what, number, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+        announced = 0 if live else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if number == 0:
             raise BadPicture(f"{what} gives no pictures")
         if number < COMPLETE * min(announced, limit or announced):
@@ -174,13 +212,9 @@ def load_representative(path: Path, graph: Graph) -> list[list[Array]]:
 
 
 def _pictures(folder: Path, detector: Detector) -> Iterator[list[Array]]:
-    from PIL import Image
-
-    suffixes = {*Image.registered_extensions(), *VIDEOS}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in suffixes and path.is_file():
-            for frame in frames(str(path)):
-                yield [as_tensor(frame.pixels, detector)[0]]
+    for path in pictures_in(folder):
+        for frame in frames(str(path)):
+            yield [as_tensor(frame.pixels, detector)[0]]
 
 
 def _detector(path: Path, graph: Graph) -> Detector:

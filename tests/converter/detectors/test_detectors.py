@@ -58,6 +58,13 @@ def test_anchors_of_pictures_that_are_not_square() -> None:
     np.testing.assert_allclose(made[-1], [0.75, 0.5])
 
 
+def test_anchors_are_made_once_and_nobodys_to_change() -> None:
+    made = anchors(find("palm"))
+    assert anchors(find("palm")) is made
+    with pytest.raises(ValueError, match="read-only"):
+        made[0] = 0
+
+
 def test_table_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(ROW)
     detector = find(str(tmp_path / "mine.toml"))

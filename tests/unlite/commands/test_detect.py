@@ -1,5 +1,6 @@
 """`unlite detect`: what it prints, which exit code, and what it leaves behind."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.tools.commands import check_refused, document, output, run
 from tests.tools.labelled import LABELS, detector
 from tests.tools.lazy import architectures
 from tests.tools.networks import transferred
+from unlite.commands import detect
 from unlite.detection.drawing import ALONE, BONE, BOX, MOVED
 from unlite.detection.drawn import DrawnHand, draw
 
@@ -122,6 +124,34 @@ def test_pictures_of_the_same_name_do_not_overwrite_each_other(capsys: pytest.Ca
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["none-2.png", "none.png"]
 
 
+def test_folder_of_pictures(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(detect, "working", lambda _: nullcontext(told.append))
+    made = document(capsys, "detect", str(folder))
+    assert [Path(each["picture"]).name for each in made["pictures"]] == [
+        *("face.png", "far_25.png", "far_40.png", "none.png")
+    ]
+    assert [len(each["detections"]) for each in made["pictures"]] == [0, 1, 1, 0]
+    assert told == ["looking", "looking 1/4", "looking 2/4", "looking 3/4", "looking 4/4"]
+
+
+def test_what_comes_before_a_broken_picture_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("g.png").write_bytes(b"hello")
+    code, out, err = run(capsys, "detect", ".")
+    assert code == 2
+    assert [line.split()[0] for line in out.splitlines() if "found" in line] == ["face.png", "far_25.png", "far_40.png"]
+    assert err == "error: g.png is not a picture\n"
+
+
+@pytest.mark.parametrize("count", [4, 5, 7])
+def test_keras_models_find_the_same_once_they_are_compiled(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    converter.save(models.shared("face_detection_short_range"), "face.keras")
+    given = ["--model", "face.keras", "--against", "face_detection_short_range"]
+    made = document(capsys, "detect", *["face.png"] * count, *given)
+    assert [each["difference"]["same"] for each in made["pictures"]] == [True] * count
+    assert all(len(each["detections"]) == 1 for each in made["pictures"])
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 900), (5, 3)])
 def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (width, height), (200, 150, 130)).save("tiny.png")
@@ -134,7 +164,8 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
     ("arguments", "message"),
     [
         (["none.py"], "no such file: none.py"),
-        (["."], ". is a folder"),
+        (["mine"], "mine has no pictures\nhint: those in folders below it are not looked for"),
+        ([".", "--draw", "out.png"], "out.png holds one picture"),
         (["far_40.png", "missing.png", "--draw", "drawn"], "no such file: missing.png"),
         (["far_40.png", "--draw", "."], "would write over far_40.png"),
         (["far_40.png", "--draw", "far_40.png"], "would write over far_40.png"),
@@ -169,6 +200,7 @@ def test_tiny_pictures_have_nothing(height: int, width: int, capsys: pytest.Capt
 )
 def test_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (40_000, 20)).save("wide.png")
+    Path("mine").mkdir()
     for name, shape, dtype in (("two", (2, 192, 192, 3), "float32"), ("bytes", (1, 192, 192, 3), "int8")):
         b = Builder()
         b.input(shape, dtype=dtype)

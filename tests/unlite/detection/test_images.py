@@ -1,15 +1,19 @@
 """Files of all kinds: the right picture, or a clear error."""
 
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from converter.errors import BadPicture
 from fixtures.pictures import picture
-from unlite.detection.images import frames, load_picture
+from unlite.detection.images import find_sources, frames, load_picture
 
 pytestmark = pytest.mark.one_setting
 
@@ -66,6 +70,58 @@ def test_exif_orientation_is_followed(orientation: int, tmp_path: Path) -> None:
     exif[0x0112] = orientation
     stored = np.ascontiguousarray(turn[orientation](COLOURS))
     np.testing.assert_array_equal(load_picture(saved(tmp_path, Image.fromarray(stored), exif=exif)), COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "modes"),
+    [
+        ("jpg", ["RGB", "L", "CMYK"]),
+        ("png", ["RGB", "L", "P", "RGBA", "LA", "1"]),
+        ("webp", ["RGB", "RGBA"]),
+        ("tiff", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1"]),
+    ],
+)
+def test_pixels_are_those_of_pillows_plain_way(suffix: str, modes: list[str], tmp_path: Path) -> None:
+    clear = Image.fromarray(np.dstack([picture("small_picture"), np.full((160, 120), 180, np.uint8)]))
+    for mode, orientation in product(modes, (1, 3, 6)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        made = clear.convert("RGB").convert("CMYK") if mode == "CMYK" else clear.convert(mode)
+        path = saved(tmp_path, made, f"{mode}{orientation}.{suffix}", exif=exif)
+        with Image.open(path) as opened:
+            turned = ImageOps.exif_transpose(opened)
+        if turned.has_transparency_data:
+            turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned.convert("RGBA"))
+        np.testing.assert_array_equal(load_picture(path), np.asarray(turned.convert("RGB")))
+
+
+def test_reading_on_threads_leaves_warnings_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, numbers, plain = saved(tmp_path, Image.fromarray(COLOURS)), count(), Image.open
+
+    def slowly(path: Path) -> Image.Image:
+        time.sleep(0.002 * (next(numbers) % 3))  # whoever begins last may be done first
+        return plain(path)
+
+    monkeypatch.setattr(Image, "open", slowly)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)  # large enough for a warning
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(load_picture, [path] * 40))
+        assert list(warnings.filters) == before
+
+
+def test_a_folder_stands_for_the_pictures_and_videos_in_it(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "c.mp4", ".hidden.png", "notes.txt", "table.pdf"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    found = [str(tmp_path / name) for name in ("a.png", "b.JPG", "c.mp4")]
+    assert find_sources(["0", str(tmp_path), found[0]]) == ["0", *found, found[0]]
+    with pytest.raises(BadPicture, match=r"folder\.png has no pictures\n.*folders below it"):
+        find_sources([found[0], str(tmp_path / "folder.png")])
+    with pytest.raises(BadPicture, match=r"no such file: missing\.png"):
+        find_sources([str(tmp_path), "missing.png"])
 
 
 def test_fifty_megapixels(tmp_path: Path) -> None:

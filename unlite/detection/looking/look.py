@@ -1,6 +1,7 @@
 """What `unlite detect` does with its pictures: one model, or two beside each other, perhaps with a second stage."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from unlite.detection.pipeline import Detections, Pixels
     from unlite.detection.second_stage import SecondStage
 
+MOST = 4  # pictures at once: large photographs take much memory
+
 
 @dataclass(frozen=True, slots=True)
 class Models:
@@ -26,12 +29,14 @@ class Models:
         against: A second detector, to compare the first one with.
         landmarks: A hand landmark model, for palm detectors.
         classifier: What names everything that was found.
+        threads: How many pictures they can look at at once, see `most_threads`.
     """
 
     finder: "Finder"
     against: "Finder | None" = None
     landmarks: "Run | None" = None
     classifier: "SecondStage | None" = None
+    threads: int = 1
 
     def check(self) -> None:
         """Check that they find the same.
@@ -74,6 +79,28 @@ class Models:
             found, names = self.classifier(pixels, found)
         return Side(self.finder.name, found, names)
 
+    def look(self, frame: "Frame") -> "Look":
+        """All that there is to say of a picture."""
+        from unlite.detection.drawing import Side
+        from unlite.detection.landmarks import hands_of
+
+        ours, theirs, apart = self.find(frame.pixels), None, None
+        if self.against:
+            found = self.against(frame.pixels)
+            theirs = Side(self.against.name, found, self.against.names(found))
+            apart = self.difference(ours.found, found)
+        hands = hands_of(self.landmarks, frame.pixels, ours.found) if self.landmarks else {}
+        return Look(frame, ours, theirs, apart, hands)
+
+
+def most_threads(files: Iterable[Path]) -> int:
+    """How many pictures models of these files can look at at once.
+
+    LiteRT runs on one core. A Keras model takes all of them, and gets the pictures in their order: the first few it
+    sees before it is compiled.
+    """
+    return 1 if any(file.suffix == ".keras" for file in files) else min(os.cpu_count() or 1, MOST)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -84,7 +111,7 @@ class Look:
         theirs: By the one that it is compared with.
         difference: Between the two.
         hands: Second stage, where it was asked for: row of `ours` → hand.
-        drawing: Where it was drawn.
+        drawing: Where it was drawn; None: nowhere.
     """
 
     frame: "Frame"
@@ -92,7 +119,7 @@ class Look:
     theirs: "Side | None"
     difference: "Difference | None"
     hands: "dict[int, Hand]"
-    drawing: Path | None
+    drawing: Path | None = None
 
     def as_dict(self, finder: "Finder") -> dict[str, Any]:
         """For JSON, in pixels of the picture."""
@@ -112,8 +139,8 @@ class Look:
             made["drawing"] = str(self.drawing)
         return made
 
-    def draw(self, target: Path) -> None:
-        """Draw it into a file.
+    def drawn(self, target: Path) -> "Look":
+        """The same, drawn into a file.
 
         Raises:
             OutputNotWritten: It cannot be written.
@@ -127,34 +154,28 @@ class Look:
         else:
             image = side_by_side(pixels, (self.ours, self.theirs), self.difference, hands)
         write_picture(image, target)
+        return replace(self, drawing=target)
 
 
 def look(
     sources: Sequence[str], models: Models, *, draw: Path | None = None, limit: int | None = None
 ) -> Iterator[Look]:
-    """Look at pictures (see `unlite.detection.images.frames`) one after the other, and draw into a file or a folder.
+    """Look at pictures, several at once but told one after the other, and draw into a file or a folder.
+
+    Args:
+        sources: See `unlite.detection.images.find_sources`.
+        models: What looks at them.
+        draw: Where to draw.
+        limit: See `unlite.detection.images.frames`.
 
     Raises:
         UnliteError: Something cannot be read, run or written.
     """
-    from unlite.detection.drawing import Side
-    from unlite.detection.images import check_sources, frames
-    from unlite.detection.landmarks import hands_of
+    from unlite.detection.looking.reading import for_each
 
     if limit is not None and limit < 1:
         raise BadPicture(f"{limit} frames: nothing would be looked at", hint="at least 1")
     models.check()
-    check_sources(sources)
     drawings = Drawings(draw, sources) if draw else None
-    for frame in (frame for source in sources for frame in frames(source, limit)):
-        target = drawings.target(frame) if drawings else None
-        ours, theirs, apart = models.find(frame.pixels), None, None
-        if models.against:
-            found = models.against(frame.pixels)
-            theirs = Side(models.against.name, found, models.against.names(found))
-            apart = models.difference(ours.found, found)
-        hands = hands_of(models.landmarks, frame.pixels, ours.found) if models.landmarks else {}
-        seen = Look(frame, ours, theirs, apart, hands, target)
-        if target:
-            seen.draw(target)
-        yield seen
+    for seen in for_each(models.look, sources, models.threads, limit):
+        yield seen.drawn(drawings.target(seen.frame)) if drawings else seen

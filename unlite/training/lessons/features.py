@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from converter.errors import OutputNotWritten
 from converter.files import whole_file
 from parity.runners.runtimes import Array
+from unlite.detection.looking.ahead import ahead
 
 # Features are rounded to ten bits: a tenth of a percent, far below what the next variation of a picture changes.
 STORED: Any = np.float16
@@ -126,17 +126,7 @@ def in_threads(work: Callable[[T, R], V], items: Sequence[T], make_run: Callable
             own.run = make_run()
         return work(item, own.run)
 
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[tuple[T, Future[V]]] = deque()
-        for item in items:
-            waiting.append((item, pool.submit(one, item)))
-            if len(waiting) > 4 * threads:  # results are large: no more of them at once
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+    return zip(items, ahead((partial(one, item) for item in items), os.cpu_count() or 1), strict=True)
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

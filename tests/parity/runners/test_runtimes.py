@@ -1,0 +1,32 @@
+"""Keras models that are compiled from a certain call on."""
+
+import keras
+import numpy as np
+import pytest
+
+from parity.runners.runtimes import keras_runner
+
+pytestmark = pytest.mark.one_setting
+
+
+class Counting(keras.layers.Layer):  # type: ignore[misc]
+    """Doubles, and knows how often Python was asked to."""
+
+    calls = 0
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Twice as much."""
+        self.calls += 1
+        return x * 2
+
+
+@pytest.mark.parametrize("eager", [None, 0, 2])
+def test_compiled_after_so_many_calls(eager: int | None) -> None:
+    layer = Counting()
+    model = keras.Sequential([keras.Input((3,)), layer])
+    run, before = keras_runner(model, eager), layer.calls
+    values = [run([np.full((1, 3), number, np.float32)])[0] for number in range(6)]
+    np.testing.assert_array_equal(values, [[[2 * number] * 3] for number in range(6)])
+    # JAX compiles at once; what is compiled asks Python once more.
+    expected = {"jax": 1, "tensorflow": 6 if eager is None else eager + 1}.get(keras.backend.backend(), 6)
+    assert layer.calls - before == expected
