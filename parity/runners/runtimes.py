@@ -20,6 +20,8 @@ Run = Callable[[Sequence[Array]], list[Array]]
 Kernels = Literal["plain", "xnnpack"]
 # How many calls of a Keras model take as long as compiling it, on TensorFlow.
 EAGER = 4
+# TensorFlow's settings are the process's.
+_OPTIONS = Lock()
 
 
 class LiteRT:
@@ -148,10 +150,9 @@ def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf
 
     graphs: list[Callable[..., Any]] = []
-    lock = Lock()  # the optimizer's settings are the process's
 
     def run(inputs: list[Array]) -> Any:
-        with lock, without_remapping():
+        with _OPTIONS, without_remapping():
             if not graphs:
                 signature = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in inputs]
                 with uncollected():

@@ -14,7 +14,7 @@ from converter import detectors
 from converter.detectors.labels import Labels, check_score, labels_of, own_labels
 from converter.detectors.table import Detector
 from converter.errors import BadDetector
-from parity.runners.runtimes import Array, LiteRT, Run, keras_runner
+from parity.runners.runtimes import EAGER, Array, LiteRT, Run, keras_runner
 from unlite.detection.near import look_near
 from unlite.detection.pipeline import (
     Detections,
@@ -29,8 +29,6 @@ from unlite.detection.pipeline import (
 # How far two models' results may be apart and still be the same, as a share of the picture or of the score.
 # MediaPipe's own two kernel sets are up to 2.2e-6 apart.
 SAME = 1e-5
-# Pictures that a Keras model sees before TensorFlow compiles it, which takes as long as these do.
-EAGER = 4
 MATCH = 0.5  # intersection over union from which on two boxes are about the same thing
 
 
