@@ -74,7 +74,7 @@ def parse(data: memoryview, name: str) -> Model:
     )
 
 
-def _at(items: Any, index: int, who: str, what: str) -> Any:
+def _at(items: Any, index: int, who: object, what: str) -> Any:
     if not 0 <= index < len(items):
         raise MalformedModel(f"{who} refers to {what} {index}, but there are {len(items)}")
     return items[index]
@@ -126,11 +126,11 @@ def _check_order(graph: Graph) -> None:
 def _check_op(op: Op, graph: Graph, ready: set[int]) -> None:
     """Check one op's operands and results; the results are added to `ready`."""
     for index in op.inputs:
-        if index is not None and _at(graph.tensors, index, str(op), "tensor").index not in ready:
+        if index is not None and _at(graph.tensors, index, op, "tensor").index not in ready:
             raise MalformedModel(f"{op} reads {graph.tensors[index]}, which nothing has computed yet")
     for index in op.outputs:
         # A tensor without elements is ready from the start, whether something computes it or not.
-        if _at(graph.tensors, index, str(op), "tensor").size and index in ready:
+        if _at(graph.tensors, index, op, "tensor").size and index in ready:
             raise MalformedModel(f"{op} computes {graph.tensors[index]} once more")
         ready.add(index)
 
