@@ -102,6 +102,7 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
     from zipfile import BadZipFile
 
     from converter.detectors.labels import ATTRIBUTE, read_labels
+    from converter.rebuild.depth import deep_graph, layers_in
     from converter.rebuild.model import import_keras
 
     path = Path(path)
@@ -109,7 +110,8 @@ def load(path: str | os.PathLike[str]) -> "keras.Model":
         raise ModelNotFound(f"no such file: {path}")
     keras = import_keras()
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        with deep_graph(layers_in(path)):
+            model = keras.saving.load_model(path, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
         raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None
     if labels := read_labels(path):
