@@ -2,8 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -36,23 +35,17 @@ def read(source: Source) -> Model:
         return parse(memoryview(source).cast("B"), "model")
     path = Path(source)
     mapped = _map(path)
-    with _read_in_pieces(mapped):
-        return parse(memoryview(mapped), path.stem)
+    # The tables lie among the weights: with what the system reads ahead around each of them, all of a file of 504 MB
+    # with 480 kernels came from the disk.
+    _advise(mapped, "MADV_RANDOM")
+    model = parse(memoryview(mapped), path.stem)
+    _advise(mapped, "MADV_NORMAL")  # weights are read from one end to the other
+    return model
 
 
-@contextmanager
-def _read_in_pieces(mapped: mmap.mmap) -> Iterator[None]:
-    """While this is open, touching a few bytes does not fetch what lies around them.
-
-    The tables lie among the weights: with what the operating system reads ahead, a file of 504 MB with 480 kernels was
-    read as a whole from the disk, for 1.2 MB of it.
-    """
-    if not hasattr(mmap, "MADV_RANDOM"):  # Windows
-        yield
-        return
-    mapped.madvise(mmap.MADV_RANDOM)
-    yield
-    mapped.madvise(mmap.MADV_NORMAL)  # the weights themselves are read from one end to the other
+def _advise(mapped: mmap.mmap, advice: str) -> None:
+    with suppress(AttributeError):  # Windows takes none
+        mapped.madvise(getattr(mmap, advice))
 
 
 def _map(path: Path) -> mmap.mmap:
