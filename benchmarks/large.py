@@ -4,6 +4,7 @@ Every command is a process of its own. A file of 500 MB says what the size costs
 long as another one, whether the cost grows with their number, and no faster.
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -103,8 +104,19 @@ def measure(folder: Path, lengths: Sequence[int] = LENGTHS) -> Iterator[Measured
         path = folder / f"{number}.tflite"
         operators = make(path)
         for command, arguments in commands(path).items():
+            forget(path)
             cost = run(["-m", "unlite", *arguments])
             yield Measured(name, path.stat().st_size / 1e6, operators, command, cost)
+
+
+def forget(path: Path) -> None:
+    """Let the file be on the disk alone, as one that nobody has touched for a while: reading it is part of the cost.
+
+    Linux counts as a process's memory whatever lies around a page that it touches, as long as that is in the cache.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def commands(path: Path) -> Mapping[str, Sequence[str]]:
