@@ -12,15 +12,24 @@ import json, resource, subprocess, sys, time
 start = time.perf_counter()
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 seconds = time.perf_counter() - start
-print(json.dumps([code, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished process."""
+    """One finished process.
+
+    Attributes:
+        seconds: From start to end.
+        processor_seconds: Of all its threads, in the program and in the system: what else runs on the machine changes
+            little about them.
+        peak_mb: The most memory that it had at once, the pages of mapped files included.
+    """
 
     seconds: float
+    processor_seconds: float
     peak_mb: float
 
 
@@ -32,7 +41,7 @@ def run(command: Sequence[str]) -> Run:
     """
     line = [sys.executable, "-c", LAUNCHER, sys.executable, *command]
     launched = subprocess.run(line, check=True, capture_output=True, text=True)
-    code, seconds, peak_mb = json.loads(launched.stdout)
+    code, *measured = json.loads(launched.stdout)
     if code:
         raise RuntimeError(f"{' '.join(command)} exited with {code}")
-    return Run(seconds, peak_mb)
+    return Run(*measured)

@@ -8,6 +8,7 @@
 
 import re
 from collections import Counter
+from functools import cache
 from itertools import takewhile
 
 from converter.ops import records
@@ -53,17 +54,15 @@ class Namer:
             is_last: Whether it is the layer that gives that tensor, not one before it in the same operator.
         """
         name = self._readable(layer, kernel, output, is_last=is_last)
-        if is_last and name == safe(output) in self._outputs - self._taken:
+        if is_last and name in self._outputs and name not in self._taken and name == safe(output):
             return self.output(output)
         return self.unique(name)
 
     def _readable(self, layer: str, kernel: str | None, output: str, *, is_last: bool) -> str:
-        # A fragment that ends in one of these is the layer itself.
-        operations = {_TRAILING_NUMBER.sub("", name) for name in records.layer(layer).exported_as}
         for source in filter(None, (kernel, output)):
             for fragment in _fragments(source):
                 path, _, operation = fragment.rpartition("/")
-                if path and _TRAILING_NUMBER.sub("", operation) in operations:
+                if path and _TRAILING_NUMBER.sub("", operation) in _operations(layer):
                     return self._short(path)
         if is_last and safe(output) in self._outputs:
             return safe(output)
@@ -89,6 +88,12 @@ class Namer:
 def safe(name: str) -> str:
     """A name that every Keras back end takes: letters, digits, `_` and `-`, not starting with `_` or `-`."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-") or "layer"
+
+
+@cache
+def _operations(layer: str) -> frozenset[str]:
+    """A fragment that ends in one of these is the layer itself."""
+    return frozenset(_TRAILING_NUMBER.sub("", name) for name in records.layer(layer).exported_as)
 
 
 def _fragments(name: str) -> list[str]:

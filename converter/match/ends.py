@@ -1,5 +1,6 @@
 """Inputs and outputs, and which is which: inputs by name, shape and position, outputs by what computes them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -40,16 +41,21 @@ class Ends:
 
 def pair_ends(lefts: Sequence[End], rights: Sequence[End]) -> tuple[Ends, ...]:
     """For each of the file's the model's: same name and shape, else a shape that only one has, else same position."""
-    ours, theirs = [end.shape for end in lefts], [end.shape for end in rights]
+    ours, theirs = (Counter(end.shape for end in ends) for ends in (lefts, rights))
     rules: list[Callable[[End, End], bool]] = [
         lambda a, b: a.name == b.name and a.shape == b.shape,
-        lambda a, b: a.shape == b.shape and ours.count(a.shape) == theirs.count(a.shape) == 1,
+        lambda a, b: a.shape == b.shape and ours[a.shape] == theirs[a.shape] == 1,
         lambda a, b: a.place == b.place,
     ]
     partners: dict[End, End] = {}
-    for rule, left, right in product(rules, lefts, rights):
-        if left not in partners and right not in partners.values() and rule(left, right):
+    taken: set[End] = set()
+    for rule, left in product(rules, lefts):
+        right = (
+            None if left in partners else next((end for end in rights if end not in taken and rule(left, end)), None)
+        )
+        if right:
             partners[left] = right
+            taken.add(right)
     return tuple(Ends(end, partners.get(end)) for end in lefts)
 
 
@@ -68,22 +74,21 @@ def place_outputs(
         packing: Output of the model that is made of several values → these.
     """
     found: dict[End, Ends] = {}
+    taken: set[End | None] = set()
+    giving: dict[Value | None, list[End]] = {}
+    for right in rights:
+        giving.setdefault(right.value, []).append(right)
     for left in lefts:
-        same = [right for right in rights if right.value == partners.get(left.value) and right not in _taken(found)]
+        same = [right for right in giving.get(partners.get(left.value), ()) if right not in taken]
         if same:
             found[left] = Ends(left, min(same, key=lambda right: right.place != left.place))
+            taken.add(found[left].theirs)
     for left in lefts:
         inside = partners.get(left.value)
         packed = next((end for end, values in packing.items() if inside in values), None)
         if left not in found and packed:
             found[left] = Ends(left, None, packed, inside)
-    rest = pair_ends(
-        [left for left in lefts if left not in found],
-        [right for right in rights if right not in _taken(found) and right not in {e.packed for e in found.values()}],
-    )
+    taken |= {ends.packed for ends in found.values()}
+    rest = pair_ends([left for left in lefts if left not in found], [right for right in rights if right not in taken])
     found |= {ends.ours: ends for ends in rest}
     return tuple(found[left] for left in lefts)
-
-
-def _taken(found: Mapping[End, Ends]) -> set[End | None]:
-    return {ends.theirs for ends in found.values()}

@@ -144,14 +144,14 @@ def _enter(table: dict[str, Any], entries: Iterable[Operator | Layer | Kind]) ->
 
 def operator(name: str) -> Operator:
     """What is known of an operator of TFLite: nothing, of one without a record."""
-    return OPERATORS.get(name, Operator(name))
+    return OPERATORS.get(name) or Operator(name)
 
 
 def layer(name: str) -> Layer:
     """What is known of a class of layers: nothing, of one without a record."""
-    return LAYERS.get(name, Layer(name))
+    return LAYERS.get(name) or Layer(name)
 
 
 def kind(name: str) -> Kind:
     """What is known of a kind of node: nothing, of one without a record."""
-    return KINDS.get(name, Kind(name))
+    return KINDS.get(name) or Kind(name)

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 from converter.detectors.labels import ATTRIBUTE, read_labels
 from converter.errors import MalformedModel, ModelNotFound
+from converter.rebuild.depth import deep_graph, layers_in
 from converter.rebuild.model import import_keras, uncollected
 
 # The classes of `keras.initializers` that draw; others are derived from them.
@@ -21,7 +22,7 @@ def load_model(path: Path) -> Any:
         raise ModelNotFound(f"no such file: {path}")
     keras = import_keras()
     try:
-        with uncollected(), _nothing_drawn(keras):
+        with uncollected(), deep_graph(layers_in(path)), _nothing_drawn(keras):
             model = keras.saving.load_model(path, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
         raise MalformedModel(f"{path} cannot be loaded as a Keras model: {error}") from None

@@ -10,6 +10,7 @@ from converter.errors import MissingBackend, ShapeDisagreement
 from converter.extras import how_to_install
 from converter.ops import records
 from converter.ops.forms import Value, Weight
+from converter.rebuild.depth import deep_graph
 
 if TYPE_CHECKING:
     import keras
@@ -67,9 +68,10 @@ def rebuild(plan: Blueprint, progress: Progress | None = None) -> "keras.Model":
         if progress:
             progress(done, len(plan.specs))
     outputs = [values[value] for value in plan.outputs.values()]
-    return keras.Model(
-        inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name
-    )
+    with deep_graph(len(plan.specs)):
+        return keras.Model(
+            inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name=plan.name
+        )
 
 
 @uncollected()

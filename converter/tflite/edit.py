@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 ALIGNMENT = 16
+ROOM = 1 << 16  # bytes for tables, to begin with
 
 
 class Editable:
@@ -23,7 +24,7 @@ class Editable:
     def _unpacked(self, data: memoryview) -> Any:
         import numpy as np
 
-        model = self.schema.ModelT.InitFromPackedBuf(bytes(data), 0)
+        model = self.schema.ModelT.InitFromPackedBuf(data, 0)  # weights stay views on it
         for buffer in model.buffers:
             if buffer.offset > 1:  # its data lies behind the tables, where packing would lose it
                 buffer.data = np.frombuffer(data[buffer.offset : buffer.offset + buffer.size], np.uint8)
@@ -53,9 +54,11 @@ class Editable:
 
         for buffer in self.model.buffers:
             buffer.Pack = partial(_pack_aligned, buffer, self.schema)
-        builder = flatbuffers.Builder(1024)
+        # With room for all weights: where it has to grow, it doubles, and copies everything.
+        stored = sum(len(buffer.data) + ALIGNMENT for buffer in self.model.buffers if buffer.data is not None)
+        builder = flatbuffers.Builder(stored + ROOM)
         builder.Finish(self.model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
 
 def _pack_aligned(buffer: Any, names: Any, builder: Any) -> int:

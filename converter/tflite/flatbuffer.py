@@ -6,9 +6,11 @@ The `flatbuffers` library's own reader checks nothing and costs an import of num
 
 import json
 import struct
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib import resources
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from converter.errors import MalformedModel
 
@@ -53,6 +55,7 @@ class FlatBuffer:
             f"union:{union}": {value: name for name, value in members.items()}
             for union, members in chosen["unions"].items()
         }
+        self._layouts: dict[tuple[int, str], _Layout] = {}
 
     def root(self, table: str) -> Fields:
         """Decode the root table and everything that it refers to.
@@ -63,63 +66,80 @@ class FlatBuffer:
         Raises:
             MalformedModel: An offset, length or type points outside the buffer or the schema.
         """
-        return self.table(self._indirect(0), table)
+        return self.table(table, self._indirect(0))
 
-    def table(self, position: int, name: str) -> Fields:
+    def table(self, name: str, position: int) -> Fields:
         """Decode the table at `position`; fields that the file leaves out get the schema's default."""
         vtable = position - self._number(_I32, position)
+        layout = self._layouts.get((vtable, name)) or self._layout(vtable, name, position)
+        fields = layout.defaults.copy()
+        for field, offset, read in layout.stored:
+            fields[field] = read(position + offset)
+        return fields
+
+    def _layout(self, vtable: int, name: str, position: int) -> "_Layout":
+        self._check(vtable, _U16.size)
         size = self._number(_U16, vtable)
         if size < 4 or size % 2:
             raise MalformedModel(f"{name} at byte {position} has a broken field table")
         self._check(vtable, size)
         slots = struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4)
-        fields: Fields = {}
+        defaults, stored = {}, []
         for field, (slot, kind, *default) in self._tables[name].items():
-            offset = slots[slot] if slot < len(slots) else 0
-            if offset:
-                fields[field] = self._value(kind, position + offset, position, slots, slot)
-            else:
-                fields[field] = default[0] if default else None
-        return fields
+            defaults[field] = default[0] if default else None
+            if slot < len(slots) and slots[slot]:
+                # The schema's rule: the slot before a union holds its type.
+                reader = self._reader(kind, slots[slot], slots[slot - 1])
+                stored.append((field, slots[slot], reader))
+        return self._layouts.setdefault((vtable, name), _Layout(defaults, tuple(stored)))
 
-    def _value(self, kind: str, at: int, position: int, slots: tuple[int, ...], slot: int) -> Any:
+    def _reader(self, kind: str, offset: int, type_offset: int) -> "_Reader":
+        """What decodes a field of this kind, given where it is."""
         if kind in _STRUCTS:
-            return self._number(_STRUCTS[kind], at)
-        if kind.startswith("["):
-            return self._vector(kind[1:-1], self._indirect(at))
+            return partial(self._number, _STRUCTS[kind])
         if kind.startswith("union:"):
-            # The schema's rule: the slot before a union holds its type.
-            type_offset = slots[slot - 1]
-            member = self._number(_STRUCTS["uint8"], position + type_offset) if type_offset else 0
-            table = self._unions[kind].get(member)
-            return {"": table} | self.table(self._indirect(at), table) if table in self._tables else None
-        return self._target(kind, self._indirect(at))
-
-    def _target(self, kind: str, at: int) -> Any:
-        return self._string(at) if kind == "string" else self.table(at, kind.removeprefix("table:"))
-
-    def _vector(self, kind: str, at: int) -> Any:
-        length = self._number(_U32, at)
-        start = at + 4
+            return partial(self._union, self._unions[kind], type_offset - offset) if type_offset else _nothing
+        is_vector, kind = kind.startswith("["), kind.strip("[]")
         if kind in _SCALARS:
-            size = length * _STRUCTS[kind].size
-            self._check(start, size)
-            return self.data[start : start + size].cast(_SCALARS[kind])  # type: ignore[call-overload]
-        self._check(start, 4 * length)
-        return [self._target(kind, self._indirect(start + 4 * i)) for i in range(length)]
+            return partial(self._numbers, kind)
+        target = self._string if kind == "string" else partial(self.table, kind.removeprefix("table:"))
+        return partial(self._vector if is_vector else self._target, target)
+
+    def _union(self, members: dict[int, str], to_type: int, at: int) -> Fields | None:
+        table = members.get(self._number(_STRUCTS["uint8"], at + to_type), "")
+        return {"": table} | self.table(table, self._indirect(at)) if table in self._tables else None
+
+    def _target(self, read: "_Reader", at: int) -> Any:
+        return read(self._indirect(at))
+
+    def _vector(self, read: "_Reader", at: int) -> list[Any]:
+        at = self._indirect(at)
+        length = self._number(_U32, at)
+        self._check(at + 4, 4 * length)
+        places = struct.unpack_from(f"<{length}I", self.data, at + 4)
+        return [read(start + place) for start, place in zip(count(at + 4, 4), places, strict=False)]
+
+    def _numbers(self, kind: str, at: int) -> memoryview:
+        at = self._indirect(at)
+        size = self._number(_U32, at) * _STRUCTS[kind].size
+        self._check(at + 4, size)
+        return self.data[at + 4 : at + 4 + size].cast(_SCALARS[kind])  # type: ignore[call-overload,no-any-return]
 
     def _string(self, at: int) -> str:
         length = self._number(_U32, at)
         self._check(at + 4, length)
         # Names are for people: one that is not UTF-8 must not make a model unreadable.
-        return bytes(self.data[at + 4 : at + 4 + length]).decode("utf-8", "replace")
+        return str(self.data[at + 4 : at + 4 + length], "utf-8", "replace")
 
     def _indirect(self, at: int) -> int:
         return at + int(self._number(_U32, at))
 
     def _number(self, kind: struct.Struct, at: int) -> Any:
-        self._check(at, kind.size)
-        return kind.unpack_from(self.data, at)[0]
+        try:
+            return kind.unpack_from(self.data, at)[0]
+        except struct.error:  # checking beforehand takes longer than reading
+            self._check(at, kind.size)
+            raise
 
     def _check(self, at: int, size: int) -> None:
         if at < 0 or at + size > len(self.data):
@@ -127,3 +147,23 @@ class FlatBuffer:
                 f"the file ends at byte {len(self.data)}, but {size} bytes at {at} are referred to",
                 hint="the file is cut off or damaged: fetch it again",
             )
+
+
+# Decodes one field, given where it is.
+_Reader = Callable[[int], Any]
+
+
+class _Layout(NamedTuple):
+    """Which fields the tables with one field table have: in a file of thousands of tables there are a few dozen.
+
+    Attributes:
+        defaults: All fields of the schema.
+        stored: Name, offset from the table's position, and what decodes it, of those that the file has.
+    """
+
+    defaults: Fields
+    stored: tuple[tuple[str, int, _Reader], ...]
+
+
+def _nothing(_: int) -> None:
+    """A union without a type."""

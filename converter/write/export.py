@@ -93,12 +93,12 @@ def export(
     progress("writing")
     try:
         writer = Writer(original, model, allow_changes=form.allow_changes)
-        exact = read(_builtin(writer.write("float32"), form))
+        data = _builtin(writer.write("float32"), form)
+        exact = read(data)
     except UnknownLayer as error:
         made = _written_by_keras(model, form, error, progress)
     else:
-        data = bytes(exact.data)
-        if form.dtype is None or form.dtype == "float16":
+        if form.dtype == "float16" or (form.dtype is None and not writer.is_float32):
             data = _builtin(writer.write(form.dtype), form)
         made = Exported(data, exact, writer.changes, is_anew=original is None)
     if form.dtype == "onnx":

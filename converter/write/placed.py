@@ -50,7 +50,7 @@ class Placed:
         if not np.isfinite(self.values).all():
             raise CannotExport(f"{self.layer}: weights for {self.tensor} are not finite")
         with np.errstate(over="ignore"):
-            stored = np.ascontiguousarray(self.values.astype(FLOATS[kind]))
+            stored = np.ascontiguousarray(self.values.astype(FLOATS[kind], copy=False))
         if not np.isfinite(stored).all():
             raise CannotExport(
                 f"{self.layer}: a weight of {np.abs(self.values).max():.3g} is too large for {kind.lower()}",
@@ -93,16 +93,17 @@ def place(original: Model, placed: Sequence[Placed], dtype: StorageType | None =
     """
     patched = bytearray(original.data)
     base = np.frombuffer(original.data, np.uint8).ctypes.data
-    written: dict[int, bytes] = {}
+    written: set[int] = set()
     for each in placed:
         kind, storage = each.storage_type(dtype), each.tensor.storage
         content = each.encoded(kind)
         if storage is None or storage.sparsity or storage.dtype != kind:
             break
         start = np.frombuffer(storage.data, np.uint8).ctypes.data - base
-        if written.setdefault(start, content) != content:  # shared until now
+        if start in written and patched[start : start + len(content)] != content:  # shared until now
             break
         patched[start : start + len(content)] = content
+        written.add(start)
     else:
         return bytes(patched)
     return restored(Splicing(original.data, np.float32), placed, dtype)

@@ -82,6 +82,12 @@ class Writer:
             if ends.theirs is None or ends.theirs.place != ends.ours.place:
                 raise CannotExport(f"the model has {ends.ours.name} in another place among its outputs, or not at all")
 
+    @property
+    def is_float32(self) -> bool:
+        """Whether every weight is stored as float32 unless another type is asked for."""
+        weights = self._comparison.plan.weights() if self._comparison else ()
+        return all(tensor.storage and tensor.storage.dtype == "FLOAT32" for _, _, tensor, _ in weights)
+
     def write(self, dtype: StorageType | None = None) -> bytes:
         """The new file.
 

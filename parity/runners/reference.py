@@ -48,14 +48,15 @@ class Reference:
         custom = Counter(op.kind for op in model.graph.ops if op.is_custom)
         self.notes: list[str] = []
         self.unchecked = {kind: count for kind, count in custom.items() if kind != TRANSPOSE_BIAS}
-        builtin = builtin_only(model.data) if TRANSPOSE_BIAS in custom else bytes(model.data)
+        data = bytes(model.data)  # once: it may be large
+        builtin = builtin_only(model.data) if TRANSPOSE_BIAS in custom else data
         if TRANSPOSE_BIAS in custom:
             self.notes.append(
                 f"{TRANSPOSE_BIAS} ×{custom[TRANSPOSE_BIAS]}: LiteRT's plain kernels ran the same graph with "
                 "TRANSPOSE_CONV in its place"
             )
         if not self.unchecked:
-            self.plain, self.xnnpack = LiteRT(builtin, "plain").run, LiteRT(model.data, "xnnpack").run
+            self.plain, self.xnnpack = LiteRT(builtin, "plain").run, LiteRT(data, "xnnpack").run
             return
         names = ", ".join(f"{kind} ×{count}" for kind, count in self.unchecked.items())
         self.notes.append(f"not checked here: {names}: LiteRT has no kernel, so unlite's own layers computed them")

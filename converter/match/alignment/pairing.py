@@ -34,6 +34,7 @@ class Side:
     """One network with what is known of it.
 
     Attributes:
+        places: Node and a value that it reads → the first place among its operands.
         partners: Node → the other side's.
         values: Value → the other side's.
     """
@@ -42,6 +43,7 @@ class Side:
     producers: dict[Value, Node] = field(init=False)
     consumers: dict[Value, list[Node]] = field(init=False)
     order: dict[Node, int] = field(init=False)
+    places: dict[tuple[Node, Value], int] = field(init=False)
     partners: dict[Node, Node] = field(default_factory=dict)
     values: dict[Value, Value] = field(default_factory=dict)
     options: dict[Node, dict[Node, None]] = field(default_factory=dict)
@@ -49,6 +51,11 @@ class Side:
     def __post_init__(self) -> None:
         self.producers, self.consumers = self.network.producers(), self.network.consumers()
         self.order = {node: number for number, node in enumerate(self.network.all_nodes())}
+        self.places = {
+            (node, node.inputs[place]): place
+            for node in self.network.nodes
+            for place in reversed(range(len(node.inputs)))
+        }
 
     def is_open(self, node: Node | None) -> bool:
         """Whether a node has no partner."""
@@ -145,7 +152,8 @@ class Pairing:
                 other = self.left.partners.get(reader)
                 if other is None:
                     continue
-                same = theirs in other.inputs and (reader.is_commutative or _places(reader, ours, other, theirs))
+                place = self.right.places.get((other, theirs))
+                same = place is not None and (reader.is_commutative or place == self.left.places[reader, ours])
                 agree, against = agree + same, against + (not same)
         if agree:
             yield Reason("it is read by what reads its partner", READERS * agree / (agree + against))
@@ -262,8 +270,3 @@ class Pairing:
                 if distance <= nearest and is_new and self._propose(Pair(left, right)):
                     nearest, found = distance, True
         return found
-
-
-def _places(reader: Node, value: Value, other: Node, its: Value) -> bool:
-    """Whether two nodes read two values in the same place."""
-    return reader.inputs.index(value) == other.inputs.index(its)

@@ -174,8 +174,10 @@ class OpView:
         result was meant.
         """
         name = self.option("fused_activation_function")
-        function = records.operator(name).fused_as or None
-        if name != "NONE" and function is None:
+        if name == "NONE":
+            return None
+        function = records.operator(name).fused_as
+        if not function:
             raise self.unsupported(f"fused activation {name}, which LiteRT's own float kernels leave out")
         return function
 

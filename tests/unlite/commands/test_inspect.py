@@ -1,15 +1,20 @@
 """`unlite inspect`: what it prints, and what it does without."""
 
+import os
 from pathlib import Path
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
+from benchmarks.process import run as run_alone
 from fixtures.builder import Builder
 from tests.tools import models
 from tests.tools.commands import document, output, process, run
 from tests.tools.files import odd, two
 
 pytestmark = pytest.mark.one_setting
+
+LARGE_MB = 400
 
 
 def test_real_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,3 +73,27 @@ sys.exit(code)
     made = process("inspect", str(models.path("palm_detection_full")), *options, code=code)
     assert (made.returncode, made.stderr) == (0, "[]\n")
     assert "palm_detection_full" in made.stdout
+
+
+def test_the_weights_of_a_large_file_are_not_touched(tmp_path: Path) -> None:
+    """A page of a file that is touched counts as the process's memory, whether it was copied or only looked at."""
+    path = sparse_file(tmp_path / "large.tflite")
+    assert run_alone(["-m", "unlite", "inspect", str(path)]).peak_mb < LARGE_MB / 2
+    touched = "import sys, converter; converter.read(sys.argv[1]).graph.tensors[1].storage.data.tobytes()"
+    assert run_alone(["-c", touched, str(path)]).peak_mb > LARGE_MB
+
+
+def sparse_file(path: Path) -> Path:
+    """A file of one dense layer whose weights are a hole behind the tables: it takes no room on the disk."""
+    graph, offset = Builder(), 1 << 16
+    rows = LARGE_MB * 1024 * 1024 // 4 // 1024
+    x, kernel = graph.input((1, 1024)), graph.tensor((rows, 1024), "kernel")
+    buffer = schema.BufferT()
+    buffer.offset, buffer.size = offset, 4 * 1024 * rows
+    graph.model.buffers.append(buffer)
+    graph.graph.tensors[kernel].buffer = 1
+    tables = graph.build(graph.op("FULLY_CONNECTED", [x, kernel, -1], [(1, rows)]))
+    assert len(tables) <= offset
+    path.write_bytes(tables)
+    os.truncate(path, offset + buffer.size)
+    return path
