@@ -2,6 +2,6 @@
 
 import sys
 
-from unlite.commands.main import main
+from unlite.commands.main import process
 
-sys.exit(main())
+sys.exit(process())

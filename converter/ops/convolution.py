@@ -16,7 +16,7 @@ def conv_2d(op: OpView) -> list[Step]:
     """Inputs: x [N,H,W,C], kernel OHWI, bias [O]. Fewer kernel than input channels means groups."""
     x, kernel = op.computed(0, rank=4), op.weight(1, rank=4)
     filters, height, width, channels = kernel.shape
-    if channels < 1 or x.shape[3] % channels or filters % (x.shape[3] // channels):
+    if channels < 1 or not x.shape[3] or x.shape[3] % channels or filters % (x.shape[3] // channels):
         raise op.unsupported(f"a kernel of shape {kernel.shape} does not fit {x.shape[3]} input channels")
     config = {"filters": filters, "kernel_size": (height, width)}
     if x.shape[3] != channels:

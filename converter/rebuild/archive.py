@@ -7,15 +7,18 @@ version of Keras since the first one that is supported; `fixtures/derive_keras_l
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from converter.blueprints.specs import Blueprint, LayerSpec
 from converter.detectors.labels import KEY, MEMBER, Labels
@@ -26,6 +29,8 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 INPUT, MODEL = "InputLayer", "Functional"
 # Keras numbers an object that several layers share, their dtype, by its address: any number will do.
 SHARED = 1
+CHUNK = 2**20
+_VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 
 
 def write_archive(plan: Blueprint, path: Path, labels: Labels | None = None) -> None:
@@ -49,7 +54,8 @@ def write_archive(plan: Blueprint, path: Path, labels: Labels | None = None) -> 
         for member, content in ((MEMBER, about), (CONFIG, _config(plan, calls, known))):
             with archive.open(member, "w") as file:
                 file.write(json.dumps(content).encode())
-        archive.write(weights, WEIGHTS)
+        with archive.open(ZipInfo.from_file(weights, WEIGHTS), "w") as target, weights.open("rb") as source:
+            copyfileobj(source, target, CHUNK)
     weights.unlink()
 
 
@@ -163,15 +169,23 @@ def _write_weights(plan: Blueprint, calls: list[Call], path: Path) -> None:
 def settings_of_installed() -> tuple[str, dict[str, Any]]:
     """The version of Keras that is installed, and what it writes of every layer."""
     formats = json.loads(resources.files("converter.rebuild").joinpath("keras_layers.json").read_text())
-    try:
-        version = metadata.version("keras")
-    except metadata.PackageNotFoundError:  # not from an index: what the oldest can load, all can
-        version = formats[0]["keras"] + ".0"
+    version = installed_keras() or f"{formats[0]['keras']}.0"  # what the oldest can load, all can
     known: dict[str, Any] = {}
     for each in formats:
         if _numbers(each["keras"]) <= _numbers(version):
             known |= each["layers"]
     return version, known
+
+
+def installed_keras() -> str | None:
+    """The version of Keras, which is not imported; None where it is not installed, or does not say as it used to."""
+    found = find_spec("keras")
+    try:
+        text = Path(str(found and found.origin)).with_name("src").joinpath("version.py").read_text()
+    except OSError:
+        return None
+    match = _VERSION.search(text)
+    return match and match[1]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -120,11 +120,14 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def without_remapping() -> Iterator[None]:
-    """Without a pass of TensorFlow's that fuses layers for oneDNN; on other back ends nothing changes.
+def graph_optimizer(**settings: bool) -> Iterator[None]:
+    """With TensorFlow's optimizer of graphs set otherwise; on other back ends nothing changes.
 
-    With it, running converted detectors in a graph ends the process: segmentation fault in TensorFlow 2.21 on a
-    processor with AVX-512.
+    One of its passes, `remapping`, fuses layers for oneDNN. With it, running converted detectors in a graph ends the
+    process: segmentation fault in TensorFlow 2.21 on a processor with AVX-512.
+
+    Args:
+        settings: For `tf.config.optimizer.set_experimental_options`, the opposite of what they are by themselves.
     """
     import keras
 
@@ -133,12 +136,13 @@ def without_remapping() -> Iterator[None]:
         return
     import tensorflow as tf
 
-    before = tf.config.optimizer.get_experimental_options().get("remapping", True)
-    tf.config.optimizer.set_experimental_options({"remapping": False})
+    known = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options(settings)
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({"remapping": before})
+        before = {name: known.get(name, not value) for name, value in settings.items()}
+        tf.config.optimizer.set_experimental_options(before)
 
 
 def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -152,11 +156,12 @@ def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     graphs: list[Callable[..., Any]] = []
 
     def run(inputs: list[Array]) -> Any:
-        with _OPTIONS, without_remapping():
+        # Optimizing takes longer than it saves.
+        with _OPTIONS, graph_optimizer(disable_meta_optimizer=True):
             if not graphs:
                 signature = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in inputs]
                 with uncollected():
-                    graphs.append(tf.function(function).get_concrete_function(signature))
+                    graphs.append(tf.function(function, autograph=False).get_concrete_function(signature))
             return graphs[0]([tf.constant(array) for array in inputs])
 
     return run

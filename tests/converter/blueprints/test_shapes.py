@@ -66,7 +66,7 @@ def test_whatever_keras_refuses_is_refused(kind: str, monkeypatch: pytest.Monkey
             continue
         declared = [plan.shapes[value] for spec in plan.specs for value in spec.outputs]
         assert shapes_in_keras(plan) == declared, case.name
-    assert refused or kind in ("MEAN", "PRELU", "FULLY_CONNECTED", "SOFTMAX"), "nothing was refused"
+    assert refused or kind in ("RESHAPE", "FULLY_CONNECTED"), "nothing was refused"  # those check it when read
 
 
 @pytest.mark.parametrize("name", most_in_parity(NAMES))

@@ -1,11 +1,11 @@
 """The `.keras` archive that is written without Keras, beside the one that Keras writes."""
 
+import importlib.util
 import io
 import json
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -116,22 +116,34 @@ def test_the_installed_keras_writes_what_is_known() -> None:
         ("3.10.0", {"wraps_one": True, "compile_config": {}}),
         ("3.11.0", {"wraps_one": False, "compile_config": {}}),
         ("4.1.dev0", {"wraps_one": False, "compile_config": {}}),
+        (None, {"wraps_one": True}),
     ],
 )
 def test_every_version_gets_what_it_writes(
-    version: str, about: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    version: str | None, about: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata, "version", lambda _: version)
+    monkeypatch.setattr(archive, "installed_keras", lambda: version)
     archive.settings_of_installed.cache_clear()
     try:
         found, known = archive.settings_of_installed()
     finally:
         archive.settings_of_installed.cache_clear()
-    assert found == version
+    assert found == version or (found, version) == ("3.8.0", None)
     assert {name: known[archive.MODEL].get(name) for name in ("wraps_one", "compile_config")} == {
         "compile_config": None,
         **about,
     }
+
+
+@pytest.mark.one_setting
+def test_keras_that_is_not_installed_or_says_it_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec("keras")
+    assert archive.installed_keras() == keras.version()
+    monkeypatch.setattr(archive, "find_spec", lambda _: None)
+    assert archive.installed_keras() is None
+    monkeypatch.setattr(archive, "find_spec", lambda _: found)
+    monkeypatch.setattr(archive, "_VERSION", re.compile("no such line"))
+    assert archive.installed_keras() is None
 
 
 @pytest.mark.one_setting

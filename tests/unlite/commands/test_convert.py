@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 import converter
 import parity
+from converter.rebuild import archive
 from tests.tools.commands import check_refused, document, left_behind, output, process
 from tests.tools.files import odd, quantized, two
 
@@ -56,11 +56,11 @@ def test_without_verifying_no_back_end_is_needed() -> None:
 def test_disk_that_fills_up_leaves_the_old_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(_: ZipFile, path: Path, *__: Any) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def copy(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
 
     Path("out.keras").write_bytes(b"old")
-    monkeypatch.setattr(ZipFile, "write", write)
+    monkeypatch.setattr(archive, "copyfileobj", copy)
     arguments = ("convert", "file.tflite", "-o", "out.keras", "--no-verify")
     check_refused(capsys, *arguments, message="out.keras cannot be written: [Errno 28] No space left")
     assert Path("out.keras").read_bytes() == b"old"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from parity.runners.runtimes import without_remapping
+from parity.runners.runtimes import graph_optimizer
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def on_devices(head: Any, batch: int) -> Iterator[Any]:
     Yields:
         What to compile and train: the model itself where there is one device; otherwise a copy of it.
     """
-    with without_remapping(), _everywhere(head, batch) as copy:
+    with graph_optimizer(remapping=False), _everywhere(head, batch) as copy:
         yield copy
 
 
