@@ -9,7 +9,6 @@ import struct
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import resources
-from itertools import count
 from typing import Any, NamedTuple
 
 from converter.errors import MalformedModel
@@ -37,6 +36,10 @@ def enum_names(enum: str) -> dict[int, str]:
     return {value: name for name, value in names.items()}
 
 
+# Tables between two calls of `forget`.
+TOUCHED = 4
+
+
 class FlatBuffer:
     """Tables of one buffer, decoded into plain dictionaries.
 
@@ -45,10 +48,13 @@ class FlatBuffer:
     Args:
         data: The buffer.
         described: Another schema than TFLite's.
+        forget: Called after every few tables: what has been read of the buffer need not stay in memory.
     """
 
-    def __init__(self, data: memoryview, described: Schema | None = None) -> None:
-        self.data = data
+    def __init__(
+        self, data: memoryview, described: Schema | None = None, forget: Callable[[], object] | None = None
+    ) -> None:
+        self.data, self._forget = data, forget
         chosen = described or schema()
         self._tables = chosen["tables"]
         self._unions = {
@@ -117,7 +123,12 @@ class FlatBuffer:
         length = self._number(_U32, at)
         self._check(at + 4, 4 * length)
         places = struct.unpack_from(f"<{length}I", self.data, at + 4)
-        return [read(start + place) for start, place in zip(count(at + 4, 4), places, strict=False)]
+        made = []
+        for number, place in enumerate(places):
+            made.append(read(at + 4 + 4 * number + place))
+            if self._forget and number % TOUCHED == 0:
+                self._forget()
+        return made
 
     def _numbers(self, kind: str, at: int) -> memoryview:
         at = self._indirect(at)

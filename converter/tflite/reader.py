@@ -2,7 +2,9 @@
 
 import mmap
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ CUSTOM = 32
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 # Beyond this no runtime addresses a tensor: larger products come from damaged shapes.
 MAX_BYTES = 2**40
+LARGE = 2**25
 # Which enum an option's number belongs to; the flatbuffer schema compiled for Python does not keep it.
 ENUM_OPTIONS = {"padding": "Padding", "fused_activation_function": "ActivationFunctionType"}
 
@@ -38,7 +41,10 @@ def read(source: Source) -> Model:
     # The tables lie among the weights: with what the system reads ahead around each of them, all of a file of 504 MB
     # with 480 kernels came from the disk.
     _advise(mapped, "MADV_RANDOM")
-    model = parse(memoryview(mapped), path.stem)
+    # And what Linux maps around each page that is read, up to two megabytes of what it has in its cache, would be most
+    # of the same file. Small ones are spared the calls.
+    forget = partial(_advise, mapped, "MADV_DONTNEED") if len(mapped) > LARGE else None
+    model = parse(memoryview(mapped), path.stem, forget)
     _advise(mapped, "MADV_NORMAL")  # weights are read from one end to the other
     return model
 
@@ -60,13 +66,13 @@ def _map(path: Path) -> mmap.mmap:
         raise ModelNotFound(f"cannot read {path}: {error}") from None
 
 
-def parse(data: memoryview, name: str) -> Model:
-    """Decode and check one flatbuffer; `name` is what messages call it."""
+def parse(data: memoryview, name: str, forget: Callable[[], object] | None = None) -> Model:
+    """Decode and check one flatbuffer; `name` is what messages call it; for `forget` see `FlatBuffer`."""
     if bytes(data[4:8]) != IDENTIFIER:
         found = bytes(data[:8]).hex(" ") or "nothing"
         hint = "a .tflite file has TFL3 at byte 4; a .task or .zip bundle has to be unpacked first"
         raise MalformedModel(f"{name} is not a .tflite file (it starts with {found})", hint=hint)
-    fields = FlatBuffer(data).root("Model")
+    fields = FlatBuffer(data, forget=forget).root("Model")
     buffers = [_buffer(buffer, data, i) for i, buffer in enumerate(fields["buffers"] or ())]
     codes = [_kind(code) for code in fields["operator_codes"] or ()]
     graphs = tuple(_graph(graph, codes, buffers, data) for graph in fields["subgraphs"] or ())
