@@ -21,8 +21,11 @@ def count(variables: Iterable[Any]) -> int:
 
 def seen(model: Any, inputs: Any) -> Seen:
     """Of a Keras model."""
+    import keras
+
     outputs = model(inputs)
-    return count(model.trainable_variables), list(map(np.asarray, outputs if isinstance(outputs, list) else [outputs]))
+    made = outputs if isinstance(outputs, list) else [outputs]
+    return count(model.trainable_variables), list(map(keras.ops.convert_to_numpy, made))
 
 
 def unlite(path: str, inputs: Any) -> Seen:
