@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import converter
-from benchmarks.heads_page import table
+from benchmarks.pages.page import table
 from benchmarks.ways import Counted, Progress, Row, Trial, landmark_rows, named
 from converter import zoo
 from converter.detectors.labels import Labels

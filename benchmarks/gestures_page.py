@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.pages.page import DOCS
 from converter.detectors.table import find
 from tests.tools.browser import FLAGS
 from unlite.detection.images import load_picture
@@ -21,7 +22,6 @@ from unlite.training.drawn.sets import Drawn, drawn_set
 from unlite.training.lessons.augment import Augmentation, Augmenter, drawn
 from unlite.training.lessons.targets import Objects
 
-DOCS = Path(__file__).parent.parent / "docs"
 GESTURES = ("open", "point", "thumbs_up")
 TILE, COLUMNS = 128, 6
 QUALITY, COLOURS = 80, 64

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.exports import exports, operators
+from benchmarks.pages.page import DOCS, filled, table
 from converter.errors import VerificationImpossible
 from converter.files import whole_file
 from parity.inputs import seeded_inputs
@@ -21,15 +21,8 @@ from unlite.cost.runtimes import RUNTIMES, parse_runtimes
 from unlite.cost.verdict import Heads
 
 NAME = "palm_detection_full"
-DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 20.0
 SHOWN = ("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU", "ADD", "NEG", "RELU", "MUL", "TRANSPOSE", "READ_VARIABLE")
-
-
-def table(columns: list[str], rows: Iterator[list[str]]) -> str:
-    """Markdown; columns that start with `#` are right-aligned."""
-    lines = [[name.lstrip("#") for name in columns], ["--:" if name.startswith("#") else "---" for name in columns]]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *rows])
 
 
 def curves(heads: Heads) -> Iterator[list[str]]:
@@ -93,17 +86,6 @@ def parts(heads: Heads, exported: Iterator[list[str]]) -> Iterator[tuple[str, st
     kinds = [f"#{kind}" for kind in SHOWN]
     columns = ["file", "#ms", "#× original", "#ms, portable kernels", *kinds, "#others", "same?"]
     yield "exports", table(columns, exported)
-
-
-def filled(text: str, name: str, part: str) -> str:
-    """The page with a part between its marks.
-
-    Raises:
-        ValueError: It has no such marks.
-    """
-    start, end = f"<!-- {name} -->\n", "<!-- end -->"
-    first = text.index(start) + len(start)
-    return f"{text[:first]}{part}\n{text[text.index(end, first) :]}"
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.heads_page import DOCS, filled
+from benchmarks.pages.page import DOCS, filled
 
 pytestmark = pytest.mark.one_setting
 

@@ -1,0 +1,1 @@
+"""What pages of `docs/` with measured numbers are made of."""
