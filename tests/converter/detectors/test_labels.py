@@ -88,7 +88,7 @@ def test_no_half_labelled_archive_is_left(model: Any, tmp_path: Path, monkeypatc
         put_into_archive(path, labels)
         raise OSError("no space left")
 
-    monkeypatch.setattr("converter.detectors.labels.put_into_archive", fails)
+    monkeypatch.setattr("converter.rebuild.saving.put_into_archive", fails)
     with pytest.raises(converter.UnliteError, match="no space left"):
         converter.save(model, tmp_path / "a.keras", LABELS)
     assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,10 @@
 """Keras models that are compiled from a certain call on."""
 
-import keras
 import numpy as np
 import pytest
 
 from parity.runners.runtimes import keras_runner
+from tests.tools.lazy import keras
 
 pytestmark = pytest.mark.one_setting
 
