@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_setting
 def counting() -> Any:
     """A layer that doubles, and knows how often Python was asked to."""
 
-    class Counting(keras.layers.Layer):  # type: ignore[misc]
+    class Counting(keras.layers.Layer):  # type: ignore[misc, name-defined]
         calls = 0
 
         def call(self, x: Any) -> Any:
