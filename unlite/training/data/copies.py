@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from converter.extras import importing
 from unlite.training.data.records import Example
@@ -25,8 +25,8 @@ DECODED = 128
 ROWS = 512
 
 
-class _Look(NamedTuple):
-    """Bits of the hash [256], and a thumbnail's values [768]."""
+class Look(NamedTuple):
+    """What a picture looks like from afar: bits of the hash [256], and a thumbnail's values [768]."""
 
     bits: "NDArray[np.float32]"
     colours: "NDArray[np.float32]"
@@ -44,7 +44,7 @@ def near_copies(examples: Sequence[Example]) -> tuple[tuple[int, ...], ...]:
     with importing("train", "finding near-copies"), ThreadPoolExecutor(os.cpu_count()) as pool:
         import imagehash  # noqa: F401 - before threads do
 
-        looks = list(pool.map(_look, (example.path for example in examples)))
+        looks = list(pool.map(look_of, (example.path for example in examples)))
     members = defaultdict(list)
     for position, root in enumerate(joined(len(examples), _pairs(looks))):
         members[root].append(position)
@@ -67,23 +67,35 @@ def joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [find(item) for item in range(count)]
 
 
-def _look(path: Path) -> _Look | None:
+def look_of(picture: Path | IO[bytes]) -> Look | None:
+    """What a picture looks like, from its file; None: it is missing or broken."""
     import imagehash
     import numpy as np
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as opened:
+        with Image.open(picture) as opened:
             opened.draft("RGB", (DECODED, DECODED))
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    bits = imagehash.phash(picture, hash_size=HASH_SIDE).hash
-    small = picture.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX)
-    return _Look(bits.ravel().astype(np.float32), np.asarray(small, np.float32).ravel())
+    bits = imagehash.phash(upright, hash_size=HASH_SIDE).hash
+    small = upright.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX)
+    return Look(bits.ravel().astype(np.float32), np.asarray(small, np.float32).ravel())
 
 
-def _pairs(looks: Sequence[_Look | None]) -> Iterator[tuple[int, int]]:
+def is_copy(one: Look, others: Sequence[Look]) -> bool:
+    """Whether a picture is nearly the same as one of others."""
+    import numpy as np
+
+    if not others:
+        return False
+    differing = (one.bits != np.stack([other.bits for other in others])).sum(axis=1)
+    near = np.flatnonzero(differing <= BITS).tolist()
+    return any(np.abs(one.colours - others[place].colours).mean() <= LEVELS for place in near)
+
+
+def _pairs(looks: Sequence[Look | None]) -> Iterator[tuple[int, int]]:
     import numpy as np
 
     seen = [position for position, look in enumerate(looks) if look is not None]

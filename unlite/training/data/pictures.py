@@ -1,10 +1,10 @@
 """Where a data set's pictures are."""
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from unlite.detection.images import files_below
 from unlite.training.data.records import Split
 from unlite.training.data.said import Broken
 
@@ -33,7 +33,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.files = tuple(sorted(_files(root), key=Path.as_posix))
+        self.files = tuple(files_below(root))
         self.pictures = tuple(file for file in self.files if is_picture(file))
         self._named: dict[str, list[Path]] = defaultdict(list)
         for file in self.pictures:
@@ -93,11 +93,3 @@ def size_of(path: Path) -> tuple[int, int]:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise Broken(f"nothing says how large {path.name} is, and it cannot be opened") from None
     return (height, width) if turned else (width, height)
-
-
-def _files(root: Path) -> list[Path]:
-    made = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        made += [Path(folder, name) for name in files if not name.startswith(".")]
-    return made

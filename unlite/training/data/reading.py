@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from converter.errors import BadData
-from unlite.training.data import blazepalm, coco, folders, voc, yolo
+from unlite.training.data import blazepalm, folders, voc, yolo
+from unlite.training.data.coco import reading as coco
 from unlite.training.data.pictures import Tree
 from unlite.training.data.records import Dataset, Problem
 
@@ -53,7 +54,8 @@ def _in_file(path: Path) -> Dataset:
     if path.suffix.lower() in {".yaml", ".yml"}:
         return yolo.read(path)
     if path.suffix.lower() == ".json":
-        return coco.read([path], Tree(path.parent.parent if path.parent.name == "annotations" else path.parent))
+        tree = Tree(path.parent.parent if path.parent.name == "annotations" else path.parent)
+        return coco.read([path], tree, everywhere=False)
     raise BadData(f"{path} is neither a folder nor a file that describes a data set", f"what is read: {FORMS}")
 
 

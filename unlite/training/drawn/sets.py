@@ -18,6 +18,7 @@ from converter.files import whole_file
 from unlite.detection.drawn import Colour, DrawnHand, HandPlace, Person, draw, locate
 from unlite.detection.gestures import GESTURES
 from unlite.detection.pipeline import Floats, intersection_over_union
+from unlite.training.data.coco.writing import CocoObject, CocoPicture, document
 from unlite.training.data.records import Annotation, Dataset, Example
 from unlite.training.drawn.rooms import TONES, add_things, in_light, room
 
@@ -228,36 +229,13 @@ def _annotations(made: DrawnPicture, drawn: Drawn) -> Iterator[Annotation]:
 
 
 def _coco(dataset: Dataset, sizes: Sequence[tuple[int, int]], folder: Path) -> dict[str, Any]:
-    images, annotations = [], []
-    for number, (example, (width, height)) in enumerate(zip(dataset.examples, sizes, strict=True), 1):
-        name = example.path.relative_to(folder).as_posix()
-        images.append({"id": number, "file_name": name, "width": width, "height": height})
-        annotations += [(number, each, np.array([width, height])) for each in example.annotations]
-    names = list(detectors.find("palm").keypoints)
-    return {
-        "images": images,
-        "annotations": [
-            {
-                "id": row,
-                "image_id": number,
-                "category_id": dataset.labels.index(each.label) + 1,
-                **_in_pixels(each, size),
-            }
-            for row, (number, each, size) in enumerate(annotations, 1)
-        ],
-        "categories": [{"id": row, "name": label, "keypoints": names} for row, label in enumerate(dataset.labels, 1)],
-    }
+    pictures = [
+        CocoPicture(example.path.relative_to(folder).as_posix(), *size, _objects(example))
+        for example, size in zip(dataset.examples, sizes, strict=True)
+    ]
+    return document(pictures, dataset.labels, detectors.find("palm").keypoints)
 
 
-def _in_pixels(each: Annotation, size: NDArray[np.int_]) -> dict[str, Any]:
-    """COCO's fields of a box and its keypoints, rounded: the same text wherever it was computed."""
-    box = np.round(np.array(each.box_xywh) * np.tile(size, 2), 2)
-    visible = np.full((len(each.keypoints_xy), 1), 2)
-    keypoints = np.hstack([np.round(np.array(each.keypoints_xy) * size, 2), visible])
-    return {
-        "bbox": box.tolist(),
-        "area": round(float(box[2] * box[3]), 2),
-        "iscrowd": 0,
-        "keypoints": keypoints.ravel().tolist(),
-        "num_keypoints": len(keypoints),
-    }
+def _objects(example: Example) -> tuple[CocoObject, ...]:
+    said = example.annotations
+    return tuple(CocoObject(each.label, each.box_xywh, each.keypoints_xy) for each in said if each.box_xywh)

@@ -189,13 +189,21 @@ def _doubt(annotations: Sequence[Annotation], candidates: Detections) -> str:
         return f"{len(annotations)} objects, and no box for {without[0]}: nothing says which is which; give boxes"
     if not len(candidates):
         return f"{without[0]}: the detector finds nothing with a score of {BELIEVED} or more; give boxes"
+    if other := rival(candidates):
+        scores = f"{candidates.scores[0]:.2f}, {other:.2f}"
+        return f"{without[0]}: two candidates ({scores}): nothing says which; give boxes"
+    return ""
+
+
+def rival(candidates: Detections) -> float | None:
+    """The score of a second candidate that could as well be meant, beside the best, which is first."""
+    if not len(candidates):
+        return None
     corners, best = candidates.corners(), float(candidates.scores[0])
     is_apart = intersection_over_union(corners[0], corners) < APART
     is_apart[0] = False  # a box without area overlaps nothing, not even itself
-    rival = float(candidates.scores[is_apart].max(initial=0))
-    if rival >= max(DISTURBING, RIVAL * best):
-        return f"{without[0]}: two candidates ({best:.2f}, {rival:.2f}): nothing says which; give boxes"
-    return ""
+    other = float(candidates.scores[is_apart].max(initial=0))
+    return other if other >= max(DISTURBING, RIVAL * best) else None
 
 
 def _rows(annotations: Sequence[Annotation], candidates: Detections) -> list[NDArray[np.intp]]:

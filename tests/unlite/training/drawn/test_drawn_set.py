@@ -24,6 +24,13 @@ pytestmark = pytest.mark.one_setting
 TWO = Drawn(("fist", "ok"), persons=3, others=0.5, coco=True)
 EACH = 12
 FOUND = 0.8  # of these few, at the picture's own scale
+# The second ones of a set.
+IMAGE = '{"id": 2, "file_name": "fist/person_02/0001.jpg", "width": 73, "height": 97}'
+ANNOTATION = (
+    '{"id": 2, "image_id": 2, "category_id": 1, "bbox": [31.39, 38.35, 19.5, 19.5], "area": 380.25, "iscrowd": 0, '
+    '"keypoints": [47.52, 57.52, 2.0, 33.77, 40.78, 2.0, 38.65, 39.25, 2.0, 43.61, 38.69, 2.0, 48.5, 38.68, 2.0, '
+    '40.61, 54.98, 2.0, 33.94, 52.36, 2.0], "num_keypoints": 7}'
+)
 
 
 @cache
@@ -80,6 +87,17 @@ def test_coco_file_says_the_same(tmp_path: Path) -> None:
             np.testing.assert_allclose(x_y_visible[:, :2] / size, each.keypoints_xy, atol=1e-4)
             assert (x_y_visible[:, 2] == 2).all()
     assert len({row["id"] for row in stored["annotations"]}) == len(stored["annotations"]) > 8  # others' hands too
+
+
+def test_text_of_the_coco_file_stays(tmp_path: Path) -> None:
+    """What one writes about a seed holds for others."""
+    drawn_set(tmp_path, 3, 1, 97, replace(TWO, others=0.2))
+    text = (tmp_path / COCO).read_text()
+    stored = json.loads(text)
+    assert text == json.dumps(stored, indent=1)
+    assert list(stored) == ["images", "annotations", "categories"]
+    assert json.dumps(stored["images"][1]) == IMAGE
+    assert json.dumps(stored["annotations"][1]) == ANNOTATION
 
 
 def test_same_seed_same_bytes_in_another_process(tmp_path: Path) -> None:

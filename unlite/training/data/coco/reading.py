@@ -1,13 +1,15 @@
-"""COCO JSON, also as Roboflow lays it out."""
+"""COCO JSON, read; also as Roboflow lays it out."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from converter.errors import BadData
+from unlite.training.data.coco.groups import grouped, marks_in
 from unlite.training.data.pictures import SIDES, Tree, size_of
 from unlite.training.data.placed_json import members
 from unlite.training.data.records import Dataset, Example, Problem, Split
@@ -32,6 +34,7 @@ class _Picture:
     path: Path
     size: tuple[float, float]
     line: int
+    marks: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,14 @@ class _File:
     missing: set[int | str] = field(default_factory=set)
 
 
-def read(sources: Sequence[Path], tree: Tree) -> Dataset:
-    """All pictures of all files.
+def read(sources: Sequence[Path], tree: Tree, *, everywhere: bool = True) -> Dataset:
+    """All pictures of all files; what `groups` says of them are their groups.
 
     Args:
         sources: The files.
         tree: Where the pictures are.
+        everywhere: Whether any picture there that has no record is a problem; else only one that lies below the
+            innermost folder of those that have.
 
     Raises:
         BadData: A file is no JSON.
@@ -63,6 +68,7 @@ def read(sources: Sequence[Path], tree: Tree) -> Dataset:
         Problem(file.source, 0, "has no images or no categories; not read") for file in files if file not in usable
     ]
     examples: dict[Path, Example] = {}
+    marks: dict[Path, Mapping[str, str]] = {}
     for file in usable:
         _read_categories(file, problems)
         _read_pictures(file, tree, problems)
@@ -72,7 +78,28 @@ def read(sources: Sequence[Path], tree: Tree) -> Dataset:
             problems.append(Problem(file.source, 0, text))
         for example in _examples(file, problems):
             examples.setdefault(example.path, example)
-    return Dataset(_labels(usable), tuple(examples.values()), tuple(problems), "coco")
+        for picture in file.pictures.values():
+            marks.setdefault(picture.path, picture.marks)
+    made = Dataset(_labels(usable), grouped([*examples.values()], [*marks.values()]), form="coco")
+    if made.examples:
+        problems += _unrecorded(made, tree.pictures, tree.root if everywhere else made.folder)
+    return replace(made, problems=tuple(problems))
+
+
+def _unrecorded(dataset: Dataset, pictures: Iterable[Path], folder: Path) -> Iterator[Problem]:
+    """One for each folder, at or below one, with pictures of which nobody says what is in them."""
+    place = cache(Path.resolve)  # of a folder: records may name it by way of another one, or by a link
+    recorded = {(place(example.path.parent), example.path.name) for example in dataset.examples}
+    below, missing = folder.resolve(), defaultdict(list)
+    for path in pictures:
+        if place(path.parent).is_relative_to(below) and (place(path.parent), path.name) not in recorded:
+            missing[path.parent].append(path)
+    for parent, (first, *more) in missing.items():
+        if more:
+            text = f"{len(more) + 1} pictures have no record that was read, and are left out; the first: {first.name}"
+            yield Problem(parent, 0, text)
+        else:
+            yield Problem(first, 0, "has no record that was read, and is left out")
 
 
 def _opened(source: Path, tree: Tree) -> _File:
@@ -115,7 +142,7 @@ def _read_pictures(file: _File, tree: Tree, problems: list[Problem]) -> None:
 
 def _picture(record: Record, tree: Tree, file: _File) -> _Picture:
     path = tree.find(str(_member(record, "file_name")), file.source.parent, file.side)
-    return _Picture(path, _size(record, path), record.line)
+    return _Picture(path, _size(record, path), record.line, marks_in(record.value))
 
 
 def _examples(file: _File, problems: list[Problem]) -> list[Example]:

@@ -163,3 +163,47 @@ def test_json_in_one_line_is_told_by_id(tmp_path: Path) -> None:
     file = coco(tmp_path / "set.json", [FIST, {**FIST, "id": 12, "category_id": 1}])
     file.write_text(file.read_text().replace("\n", " "))
     assert problems(read_dataset(file))[0] == ("set.json", 1, "id 12: unknown category_id 1")
+
+
+def hands(root: Path, *names: str) -> Path:
+    """A file at the root of pictures in folders below it."""
+    images = [{"id": at, "file_name": name, "width": 200, "height": 100} for at, name in enumerate(names, 1)]
+    for name in names:
+        picture(root / name)
+    return written(
+        root / "annotations.json",
+        {"images": images, "annotations": [FIST], "categories": [{"id": 5, "name": "fist"}]},
+    )
+
+
+def test_pictures_without_a_record_are_listed_by_folder(tmp_path: Path) -> None:
+    hands(tmp_path, "fist/anna/1.jpg", "none/1.jpg")
+    for name in ("fist/anna/2.jpg", "fist/bert/1.jpg", "fist/bert/2.jpg", "fist/bert/3.jpg"):
+        picture(tmp_path / name)
+    dataset = read_dataset(tmp_path)
+    assert (dataset.form, len(dataset.examples)) == ("coco", 2)
+    assert [(problem.file.relative_to(tmp_path).as_posix(), problem.text) for problem in dataset.problems] == [
+        ("fist/anna/2.jpg", "has no record that was read, and is left out"),
+        ("fist/bert", "3 pictures have no record that was read, and are left out; the first: 1.jpg"),
+    ]
+
+
+def test_beside_a_file_that_was_named_only_pictures_near_its_own_are_listed(tmp_path: Path) -> None:
+    file = hands(tmp_path, "found/fist/1.jpg", "found/none/1.jpg")
+    for name in ("found/palm/1.jpg", "holidays/1.jpg"):
+        picture(tmp_path / name)
+    assert problems(read_dataset(file)) == [("1.jpg", 0, "has no record that was read, and is left out")]
+    assert [name for name, _, _ in problems(read_dataset(tmp_path))] == ["1.jpg", "1.jpg"]
+
+
+def test_records_that_lead_to_a_picture_by_another_way_are_its_records(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    hands(root, "images/1.jpg")
+    (tmp_path / "link").symlink_to(root)
+    for name in ("annotations/../images/1.jpg", str(root / "images/1.jpg"), str(tmp_path / "link/images/1.jpg")):
+        (root / "annotations").mkdir(exist_ok=True)
+        text = (root / "annotations.json").read_text()
+        (root / "annotations.json").write_text(text.replace('"images/1.jpg"', f'"{name}"'))
+        for given in (root, tmp_path / "link"):
+            assert read_dataset(given).problems == ()
+        (root / "annotations.json").write_text(text)
