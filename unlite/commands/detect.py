@@ -1,6 +1,7 @@
 """`unlite detect`: one model, or two beside each other, on any number of pictures."""
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +10,17 @@ from unlite.commands.frame import DETECTOR, JSON, Result, Verb, find, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
-    from unlite.detection.looking.look import Models
+    from unlite.detection.looking.look import Look, Models
+    from unlite.training.data.coco.found import FoundFile
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Pictures, the models that look at them, and where to draw what they find."""
-    text = "a picture, a video, a folder of both, or the number of a camera"
+    text = "a picture, a video, a folder with both in it or below it, or the number of a camera"
     parser.add_argument("pictures", nargs="+", metavar="IMAGE", help=text)
     text = "a detector: .tflite, .keras, or a known model's name (default: %(default)s)"
     parser.add_argument("--model", default="palm_detection_full", metavar="MODEL", help=text)
@@ -36,6 +39,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--near", action="store_true", help=text)
     text = "draw what is found: a picture (.png, .jpg, .webp), or a folder for several"
     parser.add_argument("--draw", type=Path, metavar="OUT", help=text)
+    text = "write what is found as COCO JSON, from which `unlite finetune` trains; frames of videos go beside it"
+    parser.add_argument("--coco", type=Path, metavar="OUT.json", help=text)
     text = "most frames of a video or camera (default: all of a video, 1 of a camera)"
     parser.add_argument("--frames", type=int, metavar="N", help=text)
     parser.add_argument("--json", **JSON)
@@ -51,13 +56,16 @@ def run(arguments: argparse.Namespace) -> Result:
     sources, load = find_sources(arguments.pictures), _loader(arguments)
     all_ = "" if any(map(has_frames, sources)) else f"/{len(sources)}"
     console, pictures, is_same = make_console(), [], True
-    with working("loading") as progress:
+    with working("loading") as progress, ExitStack() as files:
         models = load()
         finder = models.finder
+        coco = files.enter_context(_coco(arguments.coco, models)) if arguments.coco else None
         progress("looking")
         for number, seen in enumerate(look(sources, models, draw=arguments.draw, limit=arguments.frames), start=1):
             progress(f"looking {number}{all_}")
             is_same = is_same and (seen.difference is None or seen.difference.is_same)
+            if coco:
+                coco.add(seen.frame, seen.ours.found, _called(seen, models))
             if arguments.json:
                 pictures.append(seen.as_dict(finder))
             else:
@@ -69,7 +77,24 @@ def run(arguments: argparse.Namespace) -> Result:
         "labels": finder.labels.as_dict() if finder.labels else None,
         "pictures": pictures,
     }
-    return Result(lambda: document, ok=is_same)
+    return Result(lambda: document, lambda console: _wrote(arguments.coco, coco, console), is_same)
+
+
+def _coco(path: Path, models: "Models") -> "AbstractContextManager[FoundFile]":
+    from unlite.training.data.coco.found import found_file
+
+    return found_file(path, models.labels, models.finder.detector.keypoints)
+
+
+def _called(seen: "Look", models: "Models") -> list[str]:
+    """What each thing that was found is; of a detector without labels all are of one kind."""
+    return [named.label for named in seen.ours.names] or [*models.labels] * len(seen.ours.found)
+
+
+def _wrote(path: Path, coco: "FoundFile | None", console: "Console") -> None:
+    if coco:
+        count = sum(len(picture.objects) for picture in coco.pictures)
+        console.print(f"wrote {path}: {len(coco.pictures)} pictures, {count} found in them")
 
 
 def _loader(arguments: argparse.Namespace) -> "Callable[[], Models]":

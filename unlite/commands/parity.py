@@ -12,7 +12,9 @@ from unlite.commands.frame import JSON, MODEL, OVERRIDES, Result, Verb, find, wo
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from converter.tflite.model import Graph
     from parity.layerwise.check import Compared
+    from parity.runners.runtimes import Array
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = "what to compare: .keras, .tflite, .onnx, file.py:function, or a saved trace (.npz)"
     parser.add_argument("candidate", metavar="CANDIDATE", help=text)
     parser.add_argument("--overrides", **OVERRIDES)
-    text = "run on these instead of random numbers: .npy, or .npz with one array per input"
-    parser.add_argument("--inputs", type=Path, metavar="FILE", help=text)
+    text = (
+        "run on these instead of random numbers: .npy, .npz with one array per input, or for a known detector a folder"
+    )
+    parser.add_argument("--inputs", type=Path, metavar="PATH", help=f"{text} of pictures")
     text = "random inputs: one in [0, 1] and one in [-1, 1] per seed (default: %(default)s)"
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
     parser.add_argument("--no-audit", action="store_true", help="judge by the activations alone")
@@ -41,10 +45,8 @@ def run(arguments: argparse.Namespace) -> Result:
             check_output(path, suffix)
     if arguments.html:
         check_extra("html", "--html")
-    from parity.inputs import load_inputs
-
     original = converter.read(find(arguments.model))
-    inputs = load_inputs(arguments.inputs, original.graph) if arguments.inputs else None
+    inputs = _inputs(arguments.inputs, original.graph) if arguments.inputs else None
     with working() as progress:
         from parity.layerwise.check import check
 
@@ -59,6 +61,18 @@ def run(arguments: argparse.Namespace) -> Result:
         )
         _keep(arguments, compared)
     return Result(lambda: _document(compared), lambda console: _show(console, compared, arguments), compared.report.ok)
+
+
+def _inputs(path: Path, graph: "Graph") -> "list[list[Array]]":
+    """What the models are run on: a file is one run, a folder has one in each picture."""
+    if path.is_dir():
+        check_extra("detect", "--inputs with a folder")
+        from unlite.detection.images import load_representative
+
+        return load_representative(path, graph)
+    from parity.inputs import load_inputs
+
+    return load_inputs(path, graph)
 
 
 def _keep(arguments: argparse.Namespace, compared: "Compared") -> None:

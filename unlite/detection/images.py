@@ -1,10 +1,12 @@
 """Pictures from files, videos and cameras, as RGB bytes the right way up; and what stands for what a model will see."""
 
+import os
 import warnings
 from collections.abc import Generator, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,10 +20,13 @@ from parity.runners.runtimes import Array
 from unlite.detection.pipeline import Pixels, as_tensor
 
 if TYPE_CHECKING:
+    from cv2 import VideoCapture
     from PIL.Image import Image
 
+SOME = (".jpg", ".png", ".mp4")
 VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
 ANIMATIONS = {"GIF", "PNG", "WEBP"}
+QUALITY = 95  # of JPEG
 WHITE = (255, 255, 255)
 LONGEST = 32_766  # OpenCV addresses pixels with 16 bits
 CAMERA_DIGITS = 4
@@ -32,11 +37,17 @@ _OPENING = Lock()
 
 
 class Frame(NamedTuple):
-    """One picture, RGB [H, W, 3]; its number is that of a video's frame, from 1, or 0 for a picture file."""
+    """One picture, RGB [H, W, 3].
+
+    Attributes:
+        number: Of a video's frame, from 1; 0: it is a picture file.
+        seconds: Where in its video it is; None: it is of none, or nothing says it.
+    """
 
     source: str
     number: int
     pixels: Pixels
+    seconds: float | None = None
 
     @property
     def name(self) -> str:
@@ -45,7 +56,7 @@ class Frame(NamedTuple):
 
 
 def find_sources(given: Sequence[str]) -> list[str]:
-    """What `frames` takes: in the place of each folder the pictures and videos in it; the rest has to be there.
+    """What `frames` takes: in the place of each folder all pictures and videos below it; the rest has to be there.
 
     Args:
         given: Paths of pictures, videos and folders, and numbers of cameras.
@@ -58,7 +69,7 @@ def find_sources(given: Sequence[str]) -> list[str]:
         if Path(source).is_dir():
             found = pictures_in(Path(source))
             if not found:
-                raise BadPicture(f"{source} has no pictures", hint="those in folders below it are not looked for")
+                raise BadPicture(f"{source} has no pictures", hint=f"names end in {', '.join(SOME)} and the like")
             made += map(str, found)
         else:
             if not is_camera(source):
@@ -68,12 +79,21 @@ def find_sources(given: Sequence[str]) -> list[str]:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures and videos in a folder, by their suffixes, sorted; hidden files and all else are left alone."""
+    """The pictures and videos below a folder, by their suffixes, sorted; hidden files and all else are left alone."""
     from PIL import Image
 
     readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    wanted, paths = readable | VIDEOS, sorted(folder.iterdir())
-    return [path for path in paths if path.suffix.lower() in wanted and path.is_file() and path.name[0] != "."]
+    wanted = readable | VIDEOS
+    return [path for path in files_below(folder) if path.suffix.lower() in wanted]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and in those below it, in an order that is the same everywhere; hidden ones left out."""
+    made = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        made += [Path(parent, name) for name in files if not name.startswith(".")]
+    return sorted(made, key=Path.as_posix)
 
 
 def _check_file(path: Path) -> None:
@@ -122,10 +142,7 @@ def load_picture(path: Path) -> Pixels:
 
     _check_file(path)
     try:
-        with _OPENING, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is not yet an attack
-            opened = Image.open(path)
-        with opened:
+        with open_picture(path) as opened:
             _check_kind(opened, path)
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
@@ -138,6 +155,15 @@ def load_picture(path: Path) -> Pixels:
         raise BadPicture(f"{path}: {error}", hint="scale it down first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise whatever comes to them on damaged files
         raise BadPicture(f"{path} is damaged: {error}") from None
+
+
+def open_picture(file: Path | IO[bytes], formats: tuple[str, ...] | None = None) -> "Image":
+    """What `PIL.Image.open` gives, without its warning of large ones: large is not yet an attack."""
+    from PIL import Image
+
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=formats)
 
 
 def _check_kind(image: "Image", path: Path) -> None:
@@ -183,7 +209,8 @@ def _captured(source: str, limit: int | None) -> Iterator[Frame]:
             if not is_read:
                 break
             number += 1
-            yield Frame(what, number, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+            seconds = None if live else _seconds(capture, number)
+            yield Frame(what, number, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8), seconds)
         announced = 0 if live else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if number == 0:
             raise BadPicture(f"{what} gives no pictures")
@@ -191,6 +218,25 @@ def _captured(source: str, limit: int | None) -> Iterator[Frame]:
             raise BadPicture(f"{what} is damaged: it gives {number} of {announced} frames")
     finally:
         capture.release()
+
+
+def _seconds(capture: "VideoCapture", number: int) -> float | None:
+    """Where in a video the frame is that was read last, of this number; None: nothing says it."""
+    import cv2
+
+    shown, rate = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, capture.get(cv2.CAP_PROP_FPS)
+    if shown > 0 or number == 1:  # some containers have no times
+        return max(shown, 0.0)
+    return (number - 1) / rate if rate > 0 else None
+
+
+def as_jpeg(pixels: Pixels) -> bytes:
+    """RGB [H, W, 3] as a file, for frames that have none."""
+    from PIL import Image
+
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", quality=QUALITY)
+    return content.getvalue()
 
 
 def load_representative(path: Path, graph: Graph) -> list[list[Array]]:

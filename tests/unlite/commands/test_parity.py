@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import converter
 from parity.candidates.saved_traces import SavedTrace
+from tests.tools import models
 from tests.tools.commands import check_refused, document, left_behind, output
 from tests.tools.lazy import keras
 
@@ -42,9 +45,19 @@ def test_what_has_no_partner_is_explained(capsys: pytest.CaptureFixture[str]) ->
     output(capsys, "parity", "file.tflite", "mine.py:nameless", "--explain", "left", says=says, exit_code=1)
 
 
+def test_pictures_of_a_folder_are_inputs_of_a_known_detector(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "face_detection_short_range"
+    converter.save(models.shared(name), "face.keras")
+    Path("pictures/below").mkdir(parents=True)
+    for place, tone in (("a.png", 60), ("below/b.png", 190)):
+        Image.new("RGB", (90, 60), (tone, 120, 90)).save(Path("pictures", place))
+    output(capsys, "parity", name, "face.keras", "--inputs", "pictures", says=["same: ", "2 inputs"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["file.tflite", "mine.py:right", "--inputs", "."], "the model is no detector that is known"),
         (["file.tflite", "mine.py:raises"], "mine.py:raises raises RuntimeError: out of luck"),
         (["file.tflite", "mine.py:large"], "has shape (16, 16, 3), the original's (8, 8, 3)"),
         (["file.tflite", "mine.py:right", "--explain", "lefd"], "did you mean left"),

@@ -5,6 +5,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from PIL import Image, ImageOps
 
 from converter.errors import BadPicture
 from fixtures.pictures import picture
-from unlite.detection.images import find_sources, frames, load_picture
+from tests.tools.films import write_video
+from unlite.detection.images import _seconds, find_sources, frames, load_picture
 
 pytestmark = pytest.mark.one_setting
 
@@ -98,9 +100,9 @@ def test_pixels_are_those_of_pillows_plain_way(suffix: str, modes: list[str], tm
 def test_reading_on_threads_leaves_warnings_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, numbers, plain = saved(tmp_path, Image.fromarray(COLOURS)), count(), Image.open
 
-    def slowly(path: Path) -> Image.Image:
+    def slowly(path: Path, **options: Any) -> Image.Image:
         time.sleep(0.002 * (next(numbers) % 3))  # whoever begins last may be done first
-        return plain(path)
+        return plain(path, **options)
 
     monkeypatch.setattr(Image, "open", slowly)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)  # large enough for a warning
@@ -112,16 +114,32 @@ def test_reading_on_threads_leaves_warnings_as_they_were(tmp_path: Path, monkeyp
         assert list(warnings.filters) == before
 
 
-def test_a_folder_stands_for_the_pictures_and_videos_in_it(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "c.mp4", ".hidden.png", "notes.txt", "table.pdf"):
+def test_a_folder_stands_for_the_pictures_and_videos_below_it(tmp_path: Path) -> None:
+    wanted = ("a.png", "b.JPG", "below/deeper/e.webp", "c.mp4")
+    for name in (*wanted, ".hidden.png", "notes.txt", "table.pdf", ".hidden/f.png", "folder.png/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    found = [str(tmp_path / name) for name in ("a.png", "b.JPG", "c.mp4")]
+    (tmp_path / "below" / "again").symlink_to(tmp_path)  # which would never end
+    found = [str(tmp_path / name) for name in wanted]
     assert find_sources(["0", str(tmp_path), found[0]]) == ["0", *found, found[0]]
-    with pytest.raises(BadPicture, match=r"folder\.png has no pictures\n.*folders below it"):
+    with pytest.raises(BadPicture, match=r"folder\.png has no pictures\n.*names end in \.jpg"):
         find_sources([found[0], str(tmp_path / "folder.png")])
     with pytest.raises(BadPicture, match=r"no such file: missing\.png"):
         find_sources([str(tmp_path), "missing.png"])
+
+
+@pytest.mark.parametrize(
+    ("shown", "rate", "number", "seconds"),
+    [(0.0, 30, 1, 0.0), (1500.0, 30, 7, 1.5), (0.0, 25, 26, 1.0), (0.0, 0, 26, None), (-4.0, 25, 26, 1.0)],
+)
+def test_frame_whose_time_nobody_says_has_that_of_its_number(
+    shown: float, rate: float, number: int, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cv2
+
+    said = {cv2.CAP_PROP_POS_MSEC: shown, cv2.CAP_PROP_FPS: rate}
+    capture: Any = SimpleNamespace(get=said.__getitem__)
+    assert _seconds(capture, number) == seconds
 
 
 def test_fifty_megapixels(tmp_path: Path) -> None:
@@ -174,17 +192,13 @@ def test_animated_picture_is_an_error(name: str, tmp_path: Path) -> None:
 
 
 def test_video_frame_by_frame(tmp_path: Path) -> None:
-    import cv2
-
     path = tmp_path / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 5, (64, 48))
-    for level in (0, 100, 200):
-        writer.write(np.full((48, 64, 3), (0, 0, level), np.uint8))  # blue, green, red
-    writer.release()
+    write_video(path, [Image.new("RGB", (64, 48), (level, 0, 0)) for level in (0, 100, 200)], 5)
     made = list(frames(str(path)))
     assert [frame.name for frame in made] == [f"{path} #{number}" for number in (1, 2, 3)]
     for frame, level in zip(made, (0, 100, 200), strict=True):
         assert np.abs(frame.pixels.astype(int) - (level, 0, 0)).max() <= 4  # JPEG
+    assert [frame.seconds for frame in made] == pytest.approx([0, 0.2, 0.4])
     assert len(list(frames(str(path), limit=2))) == 2
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(BadPicture, match=r"is damaged: it gives . of 3 frames|gives no pictures"):

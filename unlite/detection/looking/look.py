@@ -38,6 +38,15 @@ class Models:
     classifier: "SecondStage | None" = None
     threads: int = 1
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that something found can be called; a detector without labels knows one kind."""
+        from unlite.detection.second_stage import NONE
+
+        if self.classifier:
+            return tuple(name for name in self.classifier.labels.names if name != NONE)
+        return tuple(self.finder.labels.names) if self.finder.labels else (self.finder.detector.name,)
+
     def check(self) -> None:
         """Check that they find the same.
 
