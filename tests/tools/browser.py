@@ -28,8 +28,8 @@ FLAGS = (
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator["webdriver.Chrome"]:
-    """Chromium with an empty profile; where there is none, the test fails and says how to get it."""
+def browser(profile: Path, *flags: str) -> Iterator["webdriver.Chrome"]:
+    """Chromium with an empty profile, and more flags; where there is none, the test fails and says how to get it."""
     programs = _find()
     if programs is None:
         pytest.fail("no chromium and chromedriver here: apt-get install chromium chromium-driver", pytrace=False)
@@ -40,7 +40,7 @@ def browser(profile: Path) -> Iterator["webdriver.Chrome"]:
     options = Options()
     options.binary_location = programs[0]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(executable_path=programs[1]))
     try:
@@ -57,11 +57,16 @@ def _find() -> tuple[str, str] | None:
 
 
 def open_page(chrome: "webdriver.Chrome", path: Path, fragment: str = "") -> None:
+    open_address(chrome, path.as_uri() + fragment)
+
+
+def open_address(chrome: "webdriver.Chrome", address: str) -> None:
+    """Open it, and wait until the page says that it is ready."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     chrome.get("about:blank")
     severe(chrome)  # forgets what other pages said
-    chrome.get(path.as_uri() + fragment)
+    chrome.get(address)
     ready = "return document.documentElement.dataset.ready === 'yes'"
     WebDriverWait(chrome, 30).until(lambda driver: driver.execute_script(ready), f"{severe(chrome)}")
     assert severe(chrome) == []

@@ -88,6 +88,7 @@ JOBS: dict[str, Sequence[Job]] = {
         )
     ],
     "detect": [Job("pictures/hand.png --model palm_detection_full --draw drawn.png", "1 found", ["drawn.png"])],
+    "collect": [Job("--label fist pictures -o collected", "1 pictures and", ["collected/annotations.json"])],
     "heads": [Job(f"{NAME} --classes 2 --design joint --seconds 0 --plot heads.svg", "For 2 classes", ["heads.svg"])],
     "zoo": [Job("", NAME)],
     "zoo list": [Job("--json", f'"name": "{NAME}"')],

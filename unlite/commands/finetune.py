@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> Result:
     model = arguments.model if arguments.model.endswith(".keras") else find(arguments.model)
     if (folder / STATE).exists():
         tell(f"{folder} has an interrupted run: it goes on if nothing has changed")
-    with working("reading the pictures") as progress:
+    with working("reading the pictures", takes_minutes=True) as progress:
         tuned = finetune(model, arguments.data, settings, folder=folder, detector=detector, progress=progress)
         progress("writing")
         _write(tuned, output, folder)

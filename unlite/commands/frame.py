@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Called with what is being done.
 Progress = Callable[["RenderableType"], None]
-# Where no line can be replaced by the next one, one is printed in so many seconds.
-SELDOM = 10.0
+# Where no line can be replaced by the next one, one is printed in so many seconds, or in as many as a variable says.
+SELDOM, EVERY = 10.0, "UNLITE_PROGRESS"
 # Times a second that a line in a terminal is drawn: drawing takes time from what is measured.
 OFTEN = 4.0
 
@@ -90,8 +90,8 @@ def working(what: str = "importing Keras", *, takes_minutes: bool = False) -> It
         try:
             console = make_console(visible)
             with console.status(what, refresh_per_second=OFTEN) as status:
-                is_told = takes_minutes and not console.is_interactive
-                yield seldom(console.print, SELDOM) if is_told else status.update
+                is_told = (takes_minutes or EVERY in os.environ) and not console.is_interactive
+                yield seldom(console.print, _every()) if is_told else status.update
         except UnliteError:
             raise
         except Exception:
@@ -103,6 +103,13 @@ def working(what: str = "importing Keras", *, takes_minutes: bool = False) -> It
             os.dup2(visible.fileno(), 2)
             sys.stderr = python_stderr
             visible.close()
+
+
+def _every() -> float:
+    try:
+        return float(os.environ.get(EVERY, SELDOM))
+    except ValueError:
+        return SELDOM
 
 
 def seldom(say: Progress, every: float, clock: Callable[[], float] = time.monotonic) -> Progress:

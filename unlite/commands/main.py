@@ -17,10 +17,12 @@ from typing import Any
 
 import converter
 from converter.errors import UnliteError
-from unlite.commands import convert, demo, detect, export, finetune, heads, inspect, parity, transfer, zoo
+from unlite.commands import collect, convert, demo, detect, export, finetune, heads, inspect, parity, transfer, zoo
 from unlite.commands.frame import Result, Verb
 
-VERBS = tuple(each.VERB for each in (inspect, convert, transfer, parity, export, finetune, detect, heads, zoo, demo))
+VERBS = tuple(
+    each.VERB for each in (inspect, convert, transfer, parity, export, collect, finetune, detect, heads, zoo, demo)
+)
 DISAGREES, BUG, INTERRUPTED, PIPE_CLOSED = 1, 70, 130, 141
 QUOTED = r"""(?:'[^']*'|"[^"]*")"""
 # What the library calls a setting and its value: dtype='float16' or 'float32', verify=False, allow_unfed=['PATTERN'].

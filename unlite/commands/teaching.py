@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Result:
     if (folder / STATE).exists():
         tell(f"{folder} has an interrupted run: it goes on if nothing has changed")
     settings = _settings(arguments)
-    with working("reading the pictures") as progress:
+    with working("reading the pictures", takes_minutes=True) as progress:
         taught = teach(student, arguments.data, teacher, settings, folder=folder, detector=detector, progress=progress)
         progress("writing")
         converter.save(taught.model, output)

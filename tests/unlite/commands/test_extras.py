@@ -66,6 +66,10 @@ def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("albumentations", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
         ("cv2", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
         ("plotly", ["finetune", "none.tflite", "--data", "none"], "unlite finetune"),
+        ("uvicorn", ["collect", "--labels", "fist"], "unlite collect"),
+        ("skimage", ["collect", "none.mp4", "--label", "fist"], "unlite collect"),
+        ("imagehash", ["collect", "none.mp4", "--label", "fist"], "unlite collect"),
+        ("cv2", ["parity", "file.tflite", NONE, "--inputs", "pictures"], "--inputs with a folder"),
     ],
 )
 def test_command_that_needs_it(
