@@ -8,6 +8,7 @@ from converter.errors import MissingBackend, UnliteError
 
 # Extra → what it brings along: module → package.
 EXTRAS: Mapping[str, Mapping[str, str]] = {
+    "collect": {"skimage": "scikit-image", "starlette": "starlette", "uvicorn": "uvicorn", "websockets": "websockets"},
     "detect": {"cv2": "opencv-python-headless"},
     "html": {"jinja2": "jinja2", "plotly": "plotly"},
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime", "tf2onnx": "tf2onnx"},
