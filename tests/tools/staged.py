@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from converter.detectors.table import Detector, find
-from unlite.collecting.collector import Collector
-from unlite.collecting.seeing import Eye, Sight
+from unlite.collecting.collector import Collector, Shot
+from unlite.collecting.seeing import Eye, Sight, decoded
 from unlite.detection.finder import Finder
 from unlite.detection.pipeline import Detections, Pixels
 
@@ -59,3 +59,12 @@ def collector(root: Path, person: str = "") -> Collector:
     made = Collector(root, eye.finder, person)
     made.eye = eye
     return made
+
+
+def keep(made: Collector, label: str, seed: int, *scores: float) -> int:
+    """Keep a picture, and wait until it counts."""
+    content = jpeg(seed, *scores)
+    outcome = made.keep(Shot(content, label, "1"), made.eye.look(decoded(content)))
+    assert outcome.number, outcome
+    made.store.save()
+    return outcome.number
